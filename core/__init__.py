@@ -1,0 +1,1 @@
+"""Nominal's computing half: no Qt, no VTK, usable from a notebook."""

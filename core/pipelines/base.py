@@ -1,0 +1,73 @@
+"""The contract that every method keeps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from core.pipelines import config as configs
+from core.progress import Progress
+from core.runtime import Runtime
+from core.scan import Scan
+from core.scores import Scores
+
+
+class Pipeline(ABC):
+    """A method with its config; fitted for one category it is the core of a model.
+
+    The constructor only stores: no data, no files, no device work. ``fit`` forgets any earlier fit. ``score`` gives the
+    same scores for the same scan, state and seed, in the order and frame of the scan's points.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    summary: ClassVar[str]
+    """One sentence for the user: what the method looks at and when to choose it."""
+    reference: ClassVar[bool] = False
+    """Whether it is a reference to hold the papers' methods against."""
+    min_scans: ClassVar[int] = 1
+    """Fewest good scans that it can be fitted on."""
+    Config: ClassVar[type[configs.Config]]
+
+    def __init__(self, config: configs.Config, runtime: Runtime) -> None:
+        self.config: Any = config
+        self.runtime = runtime
+
+    @abstractmethod
+    def fit(self, scans: Sequence[Scan], progress: Progress) -> None:
+        """Learn from good scans. Cancelling or failing leaves the pipeline unfitted.
+
+        Raises
+        ------
+        ScanError
+            If a scan lacks what the method needs; it names the scan and the remedy.
+        Cancelled
+        """
+
+    @abstractmethod
+    def score(self, scan: Scan, progress: Progress) -> Scores:
+        """Judge one scan.
+
+        Raises
+        ------
+        ScanError, RegistrationError
+            If the scan cannot be judged; it names the scan and the remedy.
+        Cancelled
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything fitted, as plain arrays. Keys may hold ``/`` to group."""
+
+    @abstractmethod
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take what ``state`` gave: the scores are then bit-equal on the same device."""
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Backbone weights in use: set name to SHA-256. Empty for methods without a backbone."""
+        return {}
