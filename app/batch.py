@@ -1,0 +1,80 @@
+"""Inspecting many scans without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.datasets.category import scan_paths
+from core.formats.reader import read_scan
+from core.reporting.export import export
+
+from app.console import Console
+from core import workflow
+from core.errors import NominalError, ScanError
+from core.inspection.thresholds import Thresholds
+from core.inspection.verdict import Verdict
+
+ACCEPTED, ERROR, REJECTED = 0, 2, 3
+
+
+def inspect_paths(
+    model: workflow.Model,
+    paths: Sequence[Path],
+    thresholds: Thresholds,
+    out: Path | None,
+    formats: Sequence[str],
+    console: Console,
+) -> int:
+    """Judge every scan in ``paths``, write its reports under ``out``, and go on past the ones that cannot be judged.
+
+    Returns
+    -------
+    int
+        0 all accepted, 3 some rejected or for review, 2 some could not be judged.
+
+    Raises
+    ------
+    ScanError
+        If there is no scan at all.
+    Cancelled
+    """
+    found = [(path, key) for given in paths for path, key in scan_paths(given)]
+    if not found:
+        raise ScanError(f"There is no scan in {', '.join(map(str, paths))}", "Name a scan or a folder of scans")
+    failures: list[tuple[Path, NominalError]] = []
+    verdicts: list[Verdict] = []
+    with console.progress("Inspecting") as progress:
+        for i, (path, key) in enumerate(found):
+            step = progress.part(i / len(found), (i + 1) / len(found), f"{i + 1} of {len(found)}")
+            step.update(0.0, key)
+            try:
+                inspection = workflow.inspect(model, read_scan(path, unit=model.card.unit), step, thresholds)
+                if out is not None:
+                    export(inspection, out / key, formats, card=model.card, calibration=model.calibration)
+            except NominalError as error:
+                failures.append((path, error))
+                console.result({"scan": str(path), "error": str(error)}, f"error    {key}: {error}")
+                continue
+            verdicts.append(inspection.verdict)
+            record = {
+                "scan": str(path),
+                "verdict": str(inspection.verdict),
+                "object_score": inspection.scores.object,
+                "part_threshold": thresholds.part,
+                "defects": len(inspection.defects.defects),
+                "seconds": inspection.seconds,
+            }
+            text = (
+                f"{inspection.verdict:<8} {key}  score {inspection.scores.object:.4g} (threshold {thresholds.part:.4g})"
+            )
+            console.result(record, f"{text}, {len(inspection.defects.defects)} defects, {inspection.seconds:.2f} s")
+    counts = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
+    console.say(f"{len(found)} scans: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    if out is not None:
+        console.say(f"Reports written to {out}.")
+    for path, error in failures:
+        console.problem(f"Not inspected: {path}: {error}")
+    if failures:
+        return ERROR
+    return ACCEPTED if all(verdict is Verdict.ACCEPT for verdict in verdicts) else REJECTED

@@ -1,0 +1,309 @@
+"""The verbs of the command line. They call the same core as the window."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.console import Console
+from core.errors import ConfigError, NominalError
+from core.progress import Cancelled
+from core.version import VERSION
+
+if TYPE_CHECKING:  # imported when a verb needs them: `--help` must not wait for torch
+    from core.runtime import Runtime
+
+ACCEPTED, ERROR, REJECTED, STOPPED = 0, 2, 3, 130
+"""Exit statuses: all accepted; something could not be done; some rejected or for review; stopped by the user."""
+
+UNITS = ("um", "mm", "cm", "m", "inch")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run Nominal with these arguments (the program's own if not given) and give its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        return _window_or_demo()
+    options = _parser().parse_args(arguments)
+    console = Console(as_json=options.json)
+    try:
+        verb: Callable[[argparse.Namespace, Console], int] = options.verb
+        return verb(options, console)
+    except NominalError as error:
+        console.problem(f"Error: {error}")
+        return ERROR
+    except (Cancelled, KeyboardInterrupt):
+        console.problem("Stopped. Nothing was left half-written.")
+        return STOPPED
+
+
+def _window_or_demo() -> int:
+    """Open the window; where there is no display, do the demo's job without one."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        print("No display was found, so Nominal runs its demo without a window.")
+        return main(["demo"])
+    from app.application import main as open_window
+
+    return open_window([])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nominal",
+        description="3D surface inspection: learns good parts, shows where a scan departs from them. "
+        "Without a verb it opens the window.",
+        epilog="Exit status: 0 all parts accepted, 3 some rejected or for review, 2 error, 130 stopped.",
+    )
+    parser.add_argument("--version", action="version", version=f"Nominal {VERSION}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="results as one JSON object a line, no progress")
+    computing = argparse.ArgumentParser(add_help=False)
+    computing.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    computing.add_argument("--seed", type=int, default=0, help="of every random draw; default: %(default)s")
+
+    def verb(
+        name: str, run: Callable[..., int], help: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=help, description=help, parents=[common, *parents])
+        added.set_defaults(verb=run)
+        return added
+
+    train = verb("train", _train, "Fit a pipeline on a folder of good scans and calibrate its thresholds.", computing)
+    train.add_argument("--category", type=Path, required=True, metavar="DIR", help="the folder of the part's scans")
+    train.add_argument("--pipeline", default="sca", help="the method (see `info`); default: %(default)s")
+    train.add_argument("--preset", default="fast", help="named settings: paper or fast; default: %(default)s")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting (see `info`)"
+    )
+    train.add_argument("--unit", choices=UNITS, default="mm", help="of the scans' coordinates; default: %(default)s")
+    train.add_argument(
+        "--part-budget", type=float, default=0.05, metavar="SHARE", help="good parts that may be rejected"
+    )
+    train.add_argument(
+        "--point-budget", type=float, default=0.001, metavar="SHARE", help="good points that may be marked"
+    )
+    train.add_argument("--name", help="what to call the model")
+    train.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file to write (.nominal)")
+
+    inspect = verb("inspect", _inspect, "Judge scans with a model and write reports.", computing)
+    inspect.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .nominal file")
+    inspect.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="a scan, or a folder that is searched through"
+    )
+    inspect.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the reports go; without it only verdicts are shown"
+    )
+    inspect.add_argument("--format", default="ply,json,csv", help="of ply, json, csv, npz; default: %(default)s")
+    inspect.add_argument("--part-threshold", type=float, help="instead of the calibrated one")
+    inspect.add_argument("--point-threshold", type=float, help="instead of the calibrated one")
+
+    demo = verb("demo", _demo, "Make a demo category, inspect its test scans and write reports.", computing)
+    demo.add_argument("--category", help="which one (`info` lists them); default: the one that the window opens")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="where the reports go; default: in your data folder")
+
+    pretrain = verb("pretrain", _pretrain, "Pretrain the Point-MAE backbone on procedural shapes.", computing)
+    pretrain.add_argument("--out", type=Path, required=True, metavar="FILE", help="the weights to write (.safetensors)")
+    pretrain.add_argument("--minutes", type=float, default=60.0, help="how long to train; default: %(default)s")
+    pretrain.add_argument("--batch", type=int, default=64, help="shapes a step; default: %(default)s")
+    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="an .npz of real shapes to mix in")
+    pretrain.add_argument("--resume", type=Path, metavar="FILE", help="a checkpoint of an earlier run to go on from")
+
+    weights = verb("weights", _weights, "List the backbone weights, import a file, or say where they lie.")
+    weights.add_argument("action", choices=("list", "import", "where"))
+    weights.add_argument("file", type=Path, nargs="?", help="for import: a checkpoint (.pth or .safetensors)")
+
+    info = verb("info", _info, "Tell what this Nominal can do, or what a model file holds.")
+    info.add_argument("file", type=Path, nargs="?", help="a .nominal file")
+    return parser
+
+
+def _runtime(options: argparse.Namespace) -> Runtime:
+    from core.runtime import Runtime
+
+    return Runtime.choose(options.device, seed=options.seed)
+
+
+def _train(options: argparse.Namespace, console: Console) -> int:
+    from core.datasets.category import recognise
+
+    from core import workflow
+    from core.pipelines.registry import pipeline_class
+
+    for name in ("part_budget", "point_budget"):
+        if not 0.0 < getattr(options, name) < 1.0:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is not a share", "Give a number between 0 and 1, such as 0.05"
+            )
+    cls = pipeline_class(options.pipeline)
+    config = cls.Config.parse(options.preset, dict(_assignment(text) for text in options.set))
+    runtime = _runtime(options)
+    category = recognise(options.category, unit=options.unit)
+    console.say(
+        f"{category.name}: {len(category.good_train())} good scans to train on, layout {category.layout}. "
+        f"{cls.title} ({options.preset}) on {runtime.title}."
+    )
+    for warning in category.warnings:
+        console.problem(f"Warning: {warning}")
+    with console.progress("Training") as progress:
+        model = workflow.train(
+            category,
+            options.pipeline,
+            config,
+            runtime=runtime,
+            preset=options.preset if not options.set else "custom",
+            name=options.name,
+            part_budget=options.part_budget,
+            point_budget=options.point_budget,
+            progress=progress,
+        )
+    workflow.save(model, options.out)
+    calibration = model.calibration
+    record = {
+        "model": str(options.out),
+        "category": category.name,
+        "pipeline": options.pipeline,
+        "scans": model.card.scan_count,
+        "part_threshold": calibration.part_threshold,
+        "point_threshold": calibration.point_threshold,
+        "budget_supported": calibration.supported,
+        "calibration": calibration.note,
+    }
+    console.result(record, f"{options.out} written. {calibration.note}")
+    return ACCEPTED
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ConfigError(f"--set {text} is not understood", "Write it as NAME=VALUE, for example --set epochs=50")
+    return name.strip(), value.strip()
+
+
+def _inspect(options: argparse.Namespace, console: Console) -> int:
+    from app.batch import inspect_paths
+    from core import workflow
+
+    formats = _formats(options.format) if options.out else ()
+    model = workflow.load(options.model, _runtime(options))
+    thresholds = model.calibration.thresholds().replaced(point=options.point_threshold, part=options.part_threshold)
+    return inspect_paths(model, options.paths, thresholds, options.out, formats, console)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    from core.reporting.export import FORMATS
+
+    formats = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise ConfigError(
+            f"--format {text} is not understood", f"Give one or more of {', '.join(FORMATS)}, with commas"
+        )
+    return formats
+
+
+def _demo(options: argparse.Namespace, console: Console) -> int:
+    from core.reporting.export import FORMATS
+
+    from app.batch import inspect_paths
+    from core import workflow
+    from core.demo import FIRST_CATEGORY, ensure_demo
+    from core.folders import data_folder
+    from core.store.library import Library
+
+    runtime = _runtime(options)
+    name = options.category or FIRST_CATEGORY
+    with console.progress("Demo") as progress:
+        category, path = ensure_demo(Library(), runtime, progress, name)
+    model = workflow.load(path, runtime)
+    out = options.out or data_folder() / "results" / name
+    thresholds = model.calibration.thresholds()
+    status = inspect_paths(model, [category.root / "test"], thresholds, out, FORMATS, console)
+    console.say(f"The scans lie in {category.root}, the model is {path}, the results lie in {out}.")
+    return ERROR if status == ERROR else ACCEPTED
+
+
+def _pretrain(options: argparse.Namespace, console: Console) -> int:
+    from core.backbones.pretrain import pretrain
+
+    with console.progress("Pretraining") as progress:
+        card = pretrain(
+            options.out,
+            minutes=options.minutes,
+            batch=options.batch,
+            runtime=_runtime(options),
+            mix=options.mix,
+            resume=options.resume,
+            progress=progress,
+        )
+    console.result({"weights": str(options.out), "card": card}, f"{options.out} written.")
+    return ACCEPTED
+
+
+def _weights(options: argparse.Namespace, console: Console) -> int:
+    from core.backbones import weights
+
+    if options.action == "where":
+        folder = weights.weights_folder()
+        console.result({"folder": str(folder)}, str(folder))
+    elif options.action == "import":
+        if options.file is None:
+            raise ConfigError("No file to import was named", "Write: weights import FILE")
+        found = weights.import_weights(options.file)
+        console.result({"name": found.name, "sha256": found.sha256}, f"{found.title} imported as {found.name}.")
+    else:
+        here = {found.name: found for found in weights.available_weights()}
+        for known in weights.known_weights():
+            present = known.name in here
+            record = {"name": known.name, "title": known.title, "licence": known.licence, "present": present}
+            console.result(
+                record, f"{'here   ' if present else 'missing'}  {known.name:<28} {known.title} ({known.licence})"
+            )
+    return ACCEPTED
+
+
+def _info(options: argparse.Namespace, console: Console) -> int:
+    if options.file is not None:
+        return _model_info(options.file, console)
+    from core.datasets.demo import demo_categories
+
+    from core.folders import data_folder
+    from core.pipelines.registry import pipeline_class, pipeline_ids
+    from core.runtime import Runtime
+
+    record: dict[str, object] = {"version": VERSION, "device": Runtime.choose().title, "data": str(data_folder())}
+    lines = [f"Nominal {VERSION}, {record['device']}, your data in {record['data']}"]
+    lines.append(f"Demo categories: {', '.join(demo_categories())}")
+    pipelines = {}
+    for pipeline_id in pipeline_ids():
+        cls = pipeline_class(pipeline_id)
+        lines.append(
+            f"\n{pipeline_id}: {cls.title}. {cls.summary}\n  {cls.paper}\n  presets: {', '.join(cls.Config.PRESETS)}"
+        )
+        settings = cls.Config.settings()
+        for spec in settings:
+            unit = f" {spec.unit}" if spec.unit else ""
+            lines.append(f"  {spec.name} = {spec.default}{unit}: {spec.help}")
+        pipelines[pipeline_id] = {spec.name: spec.default for spec in settings}
+    record["pipelines"] = pipelines
+    console.result(record, "\n".join(lines))
+    return ACCEPTED
+
+
+def _model_info(path: Path, console: Console) -> int:
+    import dataclasses
+
+    from core.inspection.calibration import Calibration
+    from core.store.model_file import load_model
+
+    stored = load_model(path)
+    calibration = Calibration.from_state(stored.calibration)
+    card = dataclasses.asdict(stored.card)
+    record = {**card, "part_threshold": calibration.part_threshold, "point_threshold": calibration.point_threshold}
+    text = "\n".join(f"{key:16} {value}" for key, value in record.items())
+    console.result(record, f"{text}\ncalibration      {calibration.note}")
+    return ACCEPTED

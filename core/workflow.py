@@ -1,0 +1,288 @@
+"""The jobs that Nominal exists for, as the window and the command line call them: train, load, judge.
+
+Here the parts meet: a category's scans, a pipeline, the calibration of its thresholds, and the model file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.backbones.weights import find_weights
+from core.datasets.category import Category, ScanEntry
+from core.errors import CategoryError, ModelError, ScanError
+from core.inspection.calibration import Calibration, calibrate
+from core.inspection.defects import DefectFinder
+from core.inspection.thresholds import Thresholds
+from core.inspection.verdict import Inspection, judge
+from core.pipelines.base import Pipeline
+from core.pipelines.config import Config
+from core.pipelines.registry import pipeline_class
+from core.progress import Progress
+from core.runtime import Runtime
+from core.scan import Scan
+from core.scores import Scores
+from core.store.model_file import ModelCard, StoredModel, load_model, save_model
+from core.version import VERSION
+
+HELD_OUT_ENOUGH = 19
+"""Good validation scans from which on they alone calibrate: fewer cannot support a 5 % false-reject budget."""
+
+FOLDS = 4
+LABELLED_AT_MOST = 12
+PREVIEW_POINTS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A pipeline fitted for one category, with its calibrated thresholds.
+
+    Attributes
+    ----------
+    card : ModelCard
+    pipeline : Pipeline
+    calibration : Calibration
+    preview : (P, 3) float32
+        A small cloud that stands for the model in the library.
+    """
+
+    card: ModelCard
+    pipeline: Pipeline
+    calibration: Calibration
+    preview: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A scan with its scores, ready to be held against any thresholds without computing the scores again."""
+
+    scan: Scan
+    scores: Scores
+    finder: DefectFinder
+    model_name: str
+    seconds: float
+
+    def inspect(self, thresholds: Thresholds) -> Inspection:
+        """The mask, defects and verdict at these thresholds. Milliseconds."""
+        inspection = judge(self.scan, self.scores, thresholds, self.finder)
+        return replace(inspection, model_name=self.model_name, seconds=self.seconds)
+
+
+def train(
+    category: Category,
+    pipeline_id: str,
+    config: Config,
+    *,
+    runtime: Runtime,
+    preset: str = "custom",
+    name: str | None = None,
+    part_budget: float = 0.05,
+    point_budget: float = 0.001,
+    progress: Progress,
+) -> Model:
+    """Fit a pipeline on a category's good scans and calibrate its thresholds on good scans it was not fitted on.
+
+    With at least ``HELD_OUT_ENOUGH`` good validation scans, these calibrate. With fewer the training scans are
+    cross-fitted as well: each fold is scored by a pipeline fitted on the others.
+
+    Parameters
+    ----------
+    category : Category
+    pipeline_id : str
+    config : Config
+        Of the pipeline's own config class.
+    preset : str
+        What the config is called in the model's card.
+    name : str, optional
+        The model's name; by default category, pipeline and preset.
+    part_budget, point_budget : float
+        Share of good parts that may be rejected, and of good points that may be marked.
+
+    Raises
+    ------
+    CategoryError
+        If there are too few good scans to fit and calibrate on.
+    ScanError
+        If a scan cannot be read or lacks what the method needs.
+    Cancelled
+    """
+    cls = pipeline_class(pipeline_id)
+    entries = category.good_train()
+    if len(entries) < cls.min_scans:
+        raise CategoryError(
+            f"{category.name} has {len(entries)} good scans to train on, {cls.title} needs {cls.min_scans}",
+            f"Add scans of good parts to {category.root}",
+        )
+    good = _load(category, entries, progress.part(0.0, 0.1, "Reading scans"))
+    held_out = _load(category, _good_validation(category), progress.part(0.1, 0.12, "Reading validation scans"))
+    labelled = _load(category, _labelled(category), progress.part(0.12, 0.14, "Reading labelled scans"))
+    least = max(2 * cls.min_scans, 3)
+    cross_fit = len(held_out) < HELD_OUT_ENOUGH and len(good) >= least
+    if not cross_fit and not held_out:
+        raise CategoryError(
+            f"{category.name} has too few good scans ({len(good)}) to hold any out for calibrating the thresholds",
+            f"Add scans of good parts to {category.root}: {least} are the least, 20 or more are better",
+        )
+
+    pipeline = cls(config, runtime)
+    share = 1 / (1 + FOLDS) if cross_fit else 0.8
+    fitted_at = 0.14 + 0.8 * share
+    pipeline.fit(good, progress.part(0.14, fitted_at, "Fitting"))
+    scores = _score_all(pipeline, held_out, progress.part(fitted_at, fitted_at + 0.02, "Scoring validation scans"))
+    method = "validation split"
+    if cross_fit:
+        folds = min(FOLDS, len(good))
+        scores += _cross_fitted(pipeline, good, folds, progress.part(fitted_at + 0.02, 0.95, "Calibrating"))
+        method = f"cross-fitted, {folds} folds" + (f", and {len(held_out)} validation scans" if held_out else "")
+    marked = _score_all(pipeline, labelled, progress.part(0.95, 0.98, "Scoring labelled scans"))
+    calibration = calibrate(
+        scores,
+        part_budget=part_budget,
+        point_budget=point_budget,
+        method=method,
+        labelled=[(s, scan.labels) for s, scan in zip(marked, labelled, strict=True) if scan.labels is not None],
+    )
+    progress.update(1.0, "Done")
+    card = ModelCard(
+        name=name or f"{category.name} {cls.title} {preset}",
+        pipeline=pipeline_id,
+        preset=preset,
+        config=pipeline.config.to_mapping(),
+        category=category.name,
+        unit=category.unit,
+        scan_count=len(good),
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        program_version=VERSION,
+        weights=dict(pipeline.weights),
+        seed=runtime.seed,
+        layout=category.layout,
+        source=str(category.root),
+    )
+    return Model(card, pipeline, calibration, _preview(good[0], runtime))
+
+
+def save(model: Model, path: Path) -> None:
+    """Write a model to a file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+    """
+    save_model(path, StoredModel(model.card, model.pipeline.state(), model.calibration.state(), model.preview))
+
+
+def load(path: Path, runtime: Runtime) -> Model:
+    """Read a model from a file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of a later version, or was fitted with backbone weights that are not here.
+    """
+    stored = load_model(path)
+    card = stored.card
+    for weights, sha256 in card.weights.items():
+        if find_weights(weights).sha256 != sha256:
+            raise ModelError(
+                f"{path.name} was fitted with other weights of the name {weights} than the ones installed",
+                "Import the weights it was fitted with, or train the category again",
+            )
+    cls = pipeline_class(card.pipeline)
+    pipeline = cls(cls.Config.from_mapping(card.config), replace(runtime, seed=card.seed))
+    try:
+        pipeline.load_state(stored.state)
+        calibration = Calibration.from_state(stored.calibration)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"{path.name} does not hold what {cls.title} needs", "Train the category again with this version"
+        ) from error
+    return Model(card, pipeline, calibration, stored.preview)
+
+
+def score(model: Model, scan: Scan, progress: Progress) -> Judged:
+    """Score a scan and prepare its defects, so that thresholds can then be tried at once.
+
+    Raises
+    ------
+    ScanError, RegistrationError
+        If the scan is in another unit than the model, or cannot be judged.
+    Cancelled
+    """
+    if scan.unit != model.card.unit:
+        raise ScanError(
+            f"{scan.name} is in {scan.unit}, the model {model.card.name} in {model.card.unit}",
+            f"Open the scan in {model.card.unit}, or train a model in {scan.unit}",
+        )
+    start = time.perf_counter()
+    scores = model.pipeline.score(scan, progress.part(0.0, 0.9))
+    finder = DefectFinder(scan, scores)
+    seconds = time.perf_counter() - start
+    progress.update(1.0, "Done")
+    return Judged(scan, scores, finder, model.card.name, seconds)
+
+
+def inspect(model: Model, scan: Scan, progress: Progress, thresholds: Thresholds | None = None) -> Inspection:
+    """Score a scan and hold it against ``thresholds``, by default the model's calibrated ones."""
+    return score(model, scan, progress).inspect(thresholds or model.calibration.thresholds())
+
+
+def _load(category: Category, entries: Sequence[ScanEntry], progress: Progress) -> list[Scan]:
+    return [category.load(entry) for entry in progress.over(entries, "{i} of {n}")]
+
+
+def _good_validation(category: Category) -> tuple[ScanEntry, ...]:
+    return tuple(e for e in category.split("validation") if not e.defect or e.defect == "good")
+
+
+def _labelled(category: Category) -> tuple[ScanEntry, ...]:
+    """Labelled defective scans for the F1-best point threshold: only ones kept for validation, never the test's."""
+    defective = [e for e in category.split("validation") if e.defect and e.defect != "good"]
+    return tuple(defective[:LABELLED_AT_MOST])
+
+
+def _score_all(pipeline: Pipeline, scans: Sequence[Scan], progress: Progress) -> list[Scores]:
+    quiet = _Quiet(progress)
+    return [pipeline.score(scan, quiet) for scan in progress.over(scans, "{i} of {n}")]
+
+
+def _cross_fitted(pipeline: Pipeline, scans: Sequence[Scan], folds: int, progress: Progress) -> list[Scores]:
+    """Scores of every scan by a pipeline that was fitted on the other folds, in the order of ``scans``."""
+    found: dict[int, Scores] = {}
+    for fold in range(folds):
+        step = progress.part(fold / folds, (fold + 1) / folds, f"fold {fold + 1} of {folds}")
+        out = range(fold, len(scans), folds)
+        other = type(pipeline)(pipeline.config, pipeline.runtime)
+        other.fit([scan for i, scan in enumerate(scans) if i not in out], _Unplotted(step.part(0.0, 0.8)))
+        for i, s in zip(out, _score_all(other, [scans[i] for i in out], step.part(0.8, 1.0)), strict=True):
+            found[i] = s
+    return [found[i] for i in range(len(scans))]
+
+
+def _preview(scan: Scan, runtime: Runtime) -> NDArray[np.float32]:
+    count = min(len(scan), PREVIEW_POINTS)
+    keep = np.sort(runtime.rng(0).choice(len(scan), count, replace=False))
+    return scan.points[keep]
+
+
+class _Quiet(Progress):
+    """Passes on only the wish to stop."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    @property
+    def cancelled(self) -> bool:
+        return self._whole.cancelled
+
+
+class _Unplotted(_Quiet):
+    """Passes on the progress, but not the curves: those of the folds would be drawn over the model's own."""
+
+    def report(self, fraction: float, what: str) -> None:
+        self._whole.report(fraction, what)
