@@ -153,13 +153,13 @@ class DefectFinder:
         counts = np.diff(np.append(starts, len(group)))
 
         scores = self._scores[members].astype(np.float64)
-        points = self._points[members].astype(np.float64)
+        points = self._points[members].T.astype(np.float64)  # (3, n): one axis after the other is summed faster
         areas = self.areas[members]
         excess = np.minimum(scores - threshold, np.finfo(np.float32).max)
-        excess /= np.maximum.reduceat(excess, starts)[group]  # scores may be of any size
+        excess /= np.repeat(np.maximum.reduceat(excess, starts), counts)  # scores may be of any size
         weight = np.add.reduceat(excess, starts)
-        position = np.add.reduceat(points * excess[:, None], starts) / weight[:, None]
-        low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+        position = (np.add.reduceat(points * excess, starts, axis=1) / weight).T
+        low, high = np.minimum.reduceat(points, starts, axis=1).T, np.maximum.reduceat(points, starts, axis=1).T
 
         height = volume = None
         if self._heights is not None:
@@ -168,7 +168,7 @@ class DefectFinder:
             height = np.where(top >= -bottom, top, bottom)
             volume = np.add.reduceat(np.where(np.isfinite(heights), heights, 0.0) * areas, starts)
 
-        extent = _extents(points, group, starts, counts)
+        extent = _extents(points, starts, counts)
         bounds = np.stack([low, high], axis=1)
         total = np.add.reduceat(areas, starts).tolist()
         peak = np.maximum.reduceat(scores, starts).tolist()
@@ -245,15 +245,15 @@ def _forest(
     return np.stack([low[chosen], high[chosen]]), weights[chosen]
 
 
-def _extents(
-    points: NDArray[np.float64], group: NDArray[np.int32], starts: NDArray[np.int64], counts: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """(D, 3) sizes of each group of points along its principal axes, longest first."""
-    centred = points - (np.add.reduceat(points, starts) / counts[:, None])[group]
-    products = centred[:, [0, 0, 0, 1, 1, 2]] * centred[:, [0, 1, 2, 1, 2, 2]]
-    moments = np.add.reduceat(products, starts)[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
-    _, axes = np.linalg.eigh(moments)
-    along = np.einsum("ni,nij->nj", centred, axes[group])
-    sizes = np.maximum.reduceat(along, starts) - np.minimum.reduceat(along, starts)
-    result: NDArray[np.float64] = -np.sort(-sizes, axis=1)
+def _extents(points: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(D, 3) sizes of each group of points (3, n) along its principal axes, longest first."""
+    x, y, z = points - np.repeat(np.add.reduceat(points, starts, axis=1) / counts, counts, axis=1)
+    xx, xy, xz, yy, yz, zz = (np.add.reduceat(p, starts) for p in (x * x, x * y, x * z, y * y, y * z, z * z))
+    _, axes = np.linalg.eigh(np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=1).reshape(-1, 3, 3))
+    sizes = []
+    for axis in np.moveaxis(axes, 2, 0):
+        a, b, c = np.repeat(axis.T, counts, axis=1)
+        along = x * a + y * b + z * c
+        sizes.append(np.maximum.reduceat(along, starts) - np.minimum.reduceat(along, starts))
+    result: NDArray[np.float64] = -np.sort(-np.stack(sizes, axis=1), axis=1)
     return result
