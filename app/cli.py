@@ -190,7 +190,8 @@ def _inspect(options: argparse.Namespace, console: Console) -> int:
 
     formats = _formats(options.format) if options.out else ()
     model = workflow.load(options.model, _runtime(options))
-    thresholds = model.calibration.thresholds().replaced(point=options.point_threshold, part=options.part_threshold)
+    chosen = {"point": options.point_threshold, "part": options.part_threshold}
+    thresholds = model.calibration.thresholds().replaced(**{k: v for k, v in chosen.items() if v is not None})
     return inspect_paths(model, options.paths, thresholds, options.out, formats, console)
 
 
@@ -270,7 +271,6 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     if options.file is not None:
         return _model_info(options.file, console)
     from core.datasets.demo import demo_categories
-
     from core.folders import data_folder
     from core.pipelines.registry import pipeline_class, pipeline_ids
     from core.runtime import Runtime

@@ -70,8 +70,7 @@ class Judged:
 
     def inspect(self, thresholds: Thresholds) -> Inspection:
         """The mask, defects and verdict at these thresholds. Milliseconds."""
-        inspection = judge(self.scan, self.scores, thresholds, self.finder)
-        return replace(inspection, model_name=self.model_name, seconds=self.seconds)
+        return judge(self.scan, self.scores, thresholds, self.finder, model_name=self.model_name, seconds=self.seconds)
 
 
 def train(
