@@ -1,0 +1,258 @@
+"""Bringing a scan into the pose of its category.
+
+A scan is thinned, its pose guessed where it may lie anywhere (FPFH matches with RANSAC, principal axes, and the
+reference's own near-symmetries), the guesses are compared by how well the surfaces lie on each other, and the best are
+refined by robust ICP. Same points and seed, same pose to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RegistrationError
+from core.geometry.checks import as_points
+from core.geometry.fpfh import fpfh
+from core.geometry.icp import Array, Surface, moved, refine, rigid
+from core.geometry.neighbors import spacing
+from core.geometry.normals import estimate_normals
+from core.geometry.poses import distinct, from_axes, from_matches, matches, symmetries
+from core.geometry.voxels import voxel_grid
+
+_FINE, _COARSE = 20_000, 3_000
+"""Points that a cloud is thinned to for the last refinement and for the search of the pose."""
+_FEATURE_STEPS = 5.0
+"""Radius of the FPFH in steps of the coarse cloud (facts: 2.5 mm at a voxel of 0.5 mm)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A pose found.
+
+    Attributes
+    ----------
+    transform : (4, 4) float64
+        Takes the scan's points to the reference: R p + t.
+    fitness : float
+        Share of the scan's surface that lies on the reference, 0 to 1.
+    rmse : float
+        Root mean square distance of those points from the reference's surface, in its unit.
+    """
+
+    transform: NDArray[np.float64]
+    fitness: float
+    rmse: float
+
+
+class Reference:
+    """What scans are registered to, prepared once.
+
+    Parameters
+    ----------
+    points : (N, 3) float32
+        A good scan of the part without its background, at least 10 points.
+
+    Raises
+    ------
+    RegistrationError
+        If there are too few points, or they all coincide.
+    """
+
+    def __init__(self, points: NDArray[np.float32]) -> None:
+        points = as_points(points)
+        _require(points)
+        self._prepare(_thinned(points, _FINE)[0])
+
+    def _prepare(self, points: NDArray[np.float32]) -> None:
+        self.points = points
+        self.step = max(spacing(points), 1e-30)
+        coarse, self.coarse_step = _thinned(points, _COARSE)
+        self.surface = Surface.of(points, estimate_normals(points, k=12))
+        self.coarse = Surface.of(coarse, estimate_normals(coarse, k=12))
+        self.diagonal = float(np.linalg.norm(np.ptp(points, axis=0)))
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """(C, 33) descriptors of the coarse cloud; only searching any pose needs them."""
+        return _features(self.coarse, self.coarse_step)
+
+    @cached_property
+    def symmetries(self) -> Array:
+        """(S, 4, 4) turns that lay the reference nearly on itself, such as those of a gear with a keyway."""
+        turns = symmetries(self.coarse.points)
+        some = self.coarse.points[:: max(1, len(self.coarse.points) // 400)]
+        reach = 2.0 * self.coarse_step
+        scores = np.array([_closeness(moved(some, turn), self.coarse, reach) for turn in turns])
+        order = np.argsort(-scores, kind="stable")
+        return turns[order[scores[order] > 0.6]][:40]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The points, from which the rest is computed again."""
+        return {"points": self.points}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Reference:
+        """What ``state`` gave."""
+        reference = cls.__new__(cls)
+        reference._prepare(as_points(state["points"]))
+        return reference
+
+
+def register(
+    source_points: NDArray[np.float32],
+    reference: Reference,
+    *,
+    any_pose: bool,
+    seed: int = 0,
+    min_fitness: float = 0.5,
+) -> Registration:
+    """The rigid motion that lays a scan on ``reference``.
+
+    Parameters
+    ----------
+    source_points : (N, 3) float32
+        The scan without its background, in the reference's unit; may show only a piece of the part.
+    reference : Reference
+    any_pose : bool
+        Whether the scan may lie anywhere and any way round. If not, it is close to the reference already, up to
+        a shift.
+    seed : int
+        Of the random draws.
+    min_fitness : float
+        Least share of the scan that must come to lie on the reference.
+
+    Returns
+    -------
+    Registration
+
+    Raises
+    ------
+    RegistrationError
+        If no pose reaches ``min_fitness``, or there are too few points.
+    """
+    points = as_points(source_points)
+    _require(points)
+    thin = voxel_grid(points, reference.coarse_step).points
+    if len(thin) > 4 * _COARSE:  # a scan far larger than the part, or in another unit
+        thin = thin[np.random.default_rng(seed).permutation(len(thin))[: 4 * _COARSE]]
+    source = Surface.of(thin, estimate_normals(thin, k=12))
+    shift = rigid(np.eye(3), reference.coarse.points.mean(axis=0) - source.points.mean(axis=0))
+    starts = np.stack([np.eye(4), shift])
+    if any_pose:
+        starts = np.concatenate([starts, _guesses(source, reference, seed)])
+    transform = _best(source, reference, starts, any_pose)
+    dense = points if len(points) <= 8_000 else points[np.linspace(0, len(points) - 1, 8_000).astype(np.int64)]
+    dense = dense.astype(np.float64)
+    for reach in (2.0 * reference.coarse_step, max(3.0 * reference.step, 0.75 * reference.coarse_step)):
+        transform = refine(dense, reference.surface, transform, reach, 15, 1e-4 * reference.step)
+    found = _measured(dense, reference, transform)
+    if found.fitness < min_fitness:
+        raise RegistrationError(
+            f"Only {found.fitness:.0%} of the scan could be laid on the category's reference part",
+            "Check that the scan shows this part without its background and in the same unit"
+            + ("" if any_pose else ", or train the model with registration from any pose"),
+        )
+    return found
+
+
+def transform_points(points: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(N, 3) float32 ``points`` under a (4, 4) ``transform``, computed in float64."""
+    return moved(as_points(points).astype(np.float64), np.asarray(transform, np.float64)).astype(np.float32)
+
+
+def _require(points: NDArray[np.float32]) -> None:
+    if len(points) < 10 or not np.ptp(points, axis=0).any():
+        raise RegistrationError(
+            f"{len(points)} points are too few or too alike to find their pose", "Check that the scan shows the part"
+        )
+
+
+def _thinned(points: NDArray[np.float32], count: int) -> tuple[NDArray[np.float32], float]:
+    """About ``count`` points, evenly spread, and the side of their voxels (or the spacing of few points)."""
+    if len(points) <= count:
+        step = max(spacing(points), 1e-30)
+        side = float(np.linalg.norm(np.ptp(points, axis=0))) / np.sqrt(count)
+        return points, max(step, 0.25 * side)
+    side = float(np.linalg.norm(np.ptp(points, axis=0))) / 60
+    for _ in range(3):  # a surface: the number of voxels goes with the square of their side
+        side *= np.sqrt(len(voxel_grid(points, side).points) / count)
+    return voxel_grid(points, side).points, side
+
+
+def _features(cloud: Surface, step: float) -> NDArray[np.float32]:
+    """FPFH with normals turned away from the centroid: a sign that turns with the part."""
+    points, normals = cloud.points.astype(np.float32), cloud.normals.astype(np.float32)
+    outwards = points - points.mean(axis=0)
+    normals = np.where(np.einsum("ij,ij->i", normals, outwards)[:, None] < 0, -normals, normals)
+    return fpfh(points, normals, np.arange(len(points)), _FEATURE_STEPS * step)
+
+
+def _guesses(source: Surface, reference: Reference, seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    pairs = matches(_features(source, reference.coarse_step), reference.features)
+    matched = from_matches(
+        source.points[pairs[:, 0]], reference.coarse.points[pairs[:, 1]], 1.5 * reference.coarse_step, 60, rng
+    )
+    return np.concatenate([matched, from_axes(source.points, reference.coarse.points)])
+
+
+def _best(source: Surface, reference: Reference, starts: Array, any_pose: bool) -> Array:
+    """The start that leads to the best fit, refined on the coarse clouds."""
+    step, coarse = reference.coarse_step, reference.coarse
+    few = source.points[:: max(1, len(source.points) // 300)]
+    some = source.points[:: max(1, len(source.points) // 1000)]
+    wide = 0.1 * reference.diagonal
+    if len(starts) > 6:
+        scores = np.array([_closeness(moved(few, pose), coarse, 4.0 * step) for pose in starts])
+        starts = distinct(starts[np.argsort(-scores, kind="stable")], few, 8.0 * step, 8)
+    tried = []
+    for pose in starts:
+        for reach in (wide, wide / 2, 3.0 * step):
+            pose = refine(some, coarse, pose, reach, 12, 1e-2 * step)
+        tried.append(pose)
+    ranked = sorted(tried, key=lambda pose: -_likeness(source, coarse, pose, 2.0 * step))
+    best = ranked[0]
+    if any_pose and len(reference.symmetries):
+        finalists = [turn @ best for turn in reference.symmetries]
+        scores = [_likeness(source, coarse, pose, 2.0 * step) for pose in finalists]
+        top = np.argsort(-np.array(scores), kind="stable")[:5]
+        ranked = [refine(some, coarse, finalists[i], 3.0 * step, 12, 1e-2 * step) for i in top] + ranked[:3]
+        best = max(ranked, key=lambda pose: _likeness(source, coarse, pose, 1.5 * step))
+    return refine(source.points, coarse, best, 2.0 * step, 15, 1e-3 * step)
+
+
+def _closeness(points: Array, target: Surface, reach: float) -> float:
+    """Mean of 1 - (d / reach)^2 over ``points``, 0 beyond ``reach``."""
+    distances = target.tree.query(points, distance_upper_bound=reach, workers=-1)[0]
+    return float(np.maximum(1.0 - np.square(np.minimum(distances, reach) / reach), 0.0).mean())
+
+
+def _likeness(source: Surface, target: Surface, pose: Array, reach: float) -> float:
+    """How well two surfaces cover each other, weighted by how alike their normals are; a part of one counts less."""
+    forth = _agreement(moved(source.points, pose), source.normals @ pose[:3, :3].T, target, reach)
+    back = np.linalg.inv(pose)
+    return forth + 0.5 * _agreement(moved(target.points, back), target.normals @ back[:3, :3].T, source, reach)
+
+
+def _agreement(points: Array, normals: Array, target: Surface, reach: float) -> float:
+    distances, found = target.tree.query(points, distance_upper_bound=reach, workers=-1)
+    near = np.isfinite(distances)
+    alike = np.abs(np.einsum("ij,ij->i", normals[near], target.normals[found[near]]))
+    return float(((1.0 - np.square(distances[near] / reach)) * alike).sum() / len(points))
+
+
+def _measured(points: Array, reference: Reference, transform: Array) -> Registration:
+    """Fitness and error: distances along the reference's normals, of points near it."""
+    placed = moved(points, transform)
+    reach = 2.0 * reference.coarse_step
+    distances, found = reference.surface.tree.query(placed, distance_upper_bound=reach, workers=-1)
+    near = np.isfinite(distances)
+    gaps = placed[near] - reference.surface.points[found[near]]
+    along = np.einsum("ij,ij->i", gaps, reference.surface.normals[found[near]])
+    rmse = float(np.sqrt(np.square(along).mean())) if near.any() else float("inf")
+    return Registration(transform, float(near.mean()), rmse)
