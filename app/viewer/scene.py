@@ -1,0 +1,320 @@
+"""What is drawn in three dimensions: five clouds, built once, whose arrays are replaced. Knows VTK, not Qt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.vtkCommonCore import vtkLookupTable
+
+from app.viewer.cloud import Cloud, fill_table, unit_rgb
+from app.viewer.colormaps import DARK, Theme, table_for
+from app.viewer.detail import MOVING_LIMIT, display_order, surface_spacing
+from app.viewer.field import Field, ViewMode
+from core.scan import Scan
+
+_COVER = 2.5  # widths of a point per spacing: strewn at random, points of 2.5 spacings leave 0.2 % of a surface open
+_SMALLEST, _LARGEST = 2.0, 28.0  # pixels
+_CONTOUR = 2.5  # pixels of rim on each side of a marked region
+
+
+class Scene:
+    """The part as points, the marked ones on top, a contour around them, and a translucent reference.
+
+    Every array is kept in display order (`detail.display_order`): a coarser cloud is the beginning of the finer one.
+    Setters take arrays in the scan's order.
+
+    Parameters
+    ----------
+    renderer : vtkRenderer
+    limit : int
+        Most points that are ever drawn.
+    """
+
+    def __init__(self, renderer: Any, limit: int, coarse_limit: int = MOVING_LIMIT) -> None:
+        self.renderer = renderer
+        self.theme: Theme = DARK
+        self.mode = ViewMode.PLAIN
+        self.score_map = "turbo"
+        self._limit = limit
+        self._coarse_limit = coarse_limit
+        self._table = vtkLookupTable()
+        self.clouds = {
+            "full": Cloud(self._table),
+            "coarse": Cloud(self._table),
+            "contour": Cloud(self._table, lift=4.0, shaded=False),
+            "marked": Cloud(self._table, lift=8.0),
+            "reference": Cloud(self._table, shaded=False),
+        }
+        for cloud in self.clouds.values():
+            renderer.AddActor(cloud.actor)
+        self._scan: Scan | None = None
+        self._field: Field | None = None
+        self._mask: NDArray[np.bool_] | None = None
+        self.contoured = True
+        self._forget()
+
+    def _forget(self) -> None:
+        self.order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.points = np.empty((0, 3), dtype=np.float32)
+        self._normals: NDArray[np.float32] | None = None
+        self._values: NDArray[np.float32] | None = None
+        self._colors: NDArray[np.uint8] | None = None
+        self._marked_points = np.empty(0, dtype=np.int64)
+        self.names: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        self.spacing = 0.0
+        self.range = (0.0, 1.0)
+
+    # What is shown
+
+    def set_scan(self, scan: Scan | None) -> None:
+        """Show another scan; everything that was laid over the last one goes."""
+        self._scan, self._field, self._mask = scan, None, None
+        self._forget()
+        for cloud in self.clouds.values():
+            cloud.clear()
+        if scan is None:
+            return
+        self.order = display_order(len(scan), self._limit)
+        self.points = scan.points[self.order]
+        self.spacing = surface_spacing(self.points)
+        if scan.normals is not None:
+            self._normals = scan.normals[self.order]
+        few = min(len(self.points), self._coarse_limit)
+        self.clouds["full"].set_points(self.points, self._normals)
+        if few < len(self.points):
+            self.clouds["coarse"].set_points(self.points[:few], None if self._normals is None else self._normals[:few])
+
+    def set_normals(self, normals: NDArray[np.float32] | None) -> None:
+        """Shade by ``normals``, (N, 3) in the scan's order."""
+        self._normals = None if normals is None else np.asarray(normals, dtype=np.float32)[self.order]
+        few = self.clouds["coarse"].count
+        self.clouds["full"].set_normals(self._normals)
+        if few:
+            self.clouds["coarse"].set_normals(None if self._normals is None else self._normals[:few])
+        self.paint_marked()
+
+    @property
+    def shaded(self) -> bool:
+        """Whether normals shade the points."""
+        return self._normals is not None
+
+    def set_field(self, field: Field | None) -> None:
+        """Colour by this field in heatmap mode."""
+        self._field, self._values = field, None
+        if field is None:
+            return
+        values = np.asarray(field.values)[self.order].astype(np.float32)
+        if field.kind == "label":
+            known = np.asarray(field.values, dtype=np.float32)
+            self.names = np.unique(known[np.isfinite(known)])[:1_000]
+            codes = np.searchsorted(self.names, values).astype(np.float32)
+            values = np.where(np.isfinite(values), codes, np.float32(np.nan))
+        self._values = values
+        self.set_range(field.low, field.high)
+
+    def set_range(self, low: float, high: float) -> None:
+        """Values at the ends of the colour map."""
+        if self._field is None:
+            return
+        if self._field.kind == "label":
+            low, high = -0.5, max(len(self.names), 1) - 0.5
+        elif self._field.diverging:
+            high = max(abs(low), abs(high))
+            low = -high
+        if not high > low:  # a constant field: its one value gets the low colour
+            high = low + max(abs(low), 1.0) * 1e-6
+        self.range = (float(low), float(high))
+        self._table.SetTableRange(*self.range)
+
+    def set_mask(self, mask: NDArray[np.bool_] | None) -> None:
+        """Mark these points, (N,) in the scan's order."""
+        self._mask = mask
+
+    def set_reference(self, points: NDArray[np.float32] | None) -> None:
+        """Show these points, (M, 3), translucent beside the part."""
+        cloud = self.clouds["reference"]
+        cloud.clear()
+        if points is None or not len(points):
+            return
+        cloud.set_points(np.ascontiguousarray(points[display_order(len(points), self._coarse_limit)], dtype=np.float32))
+        cloud.set_color(self.theme.reference, 0.28)
+        cloud.show(True)
+
+    # How it is painted
+
+    @property
+    def colors(self) -> NDArray[np.uint8] | None:
+        """(n, 3) colours from the sensor in display order, or None if it gave none."""
+        if self._colors is None and self._scan is not None:
+            scan = self._scan
+            if scan.colors is not None:
+                self._colors = scan.colors[self.order]
+            elif scan.image is not None and scan.grid is not None:
+                seen = scan.grid >= 0
+                colors = np.empty((len(scan), 3), dtype=np.uint8)
+                colors[scan.grid[seen]] = scan.image[seen]
+                self._colors = colors[self.order]
+        return self._colors
+
+    def can(self, mode: ViewMode) -> bool:
+        """Whether there is something to show in ``mode``."""
+        if self._scan is None:
+            return False
+        return {
+            ViewMode.HEATMAP: self._field is not None,
+            ViewMode.MASK: self._mask is not None,
+            ViewMode.RGB: self._scan.colors is not None or self._scan.image is not None,
+            ViewMode.PLAIN: True,
+            ViewMode.GROUND_TRUTH: self._scan.labels is not None,
+        }[mode]
+
+    @property
+    def effective_mode(self) -> ViewMode:
+        """The mode, or plain where the scan has nothing to show in it."""
+        return self.mode if self.can(self.mode) else ViewMode.PLAIN
+
+    def paint(self) -> None:
+        """Colour the part for the present mode, field and theme."""
+        mode, theme = self.effective_mode, self.theme
+        if mode is ViewMode.HEATMAP and self._field is not None:
+            count = len(self.names) if self._field.kind == "label" else 256
+            fill_table(self._table, table_for(self._field.kind, self.score_map, count), theme.unknown)
+            self._table.SetTableRange(*self.range)
+        truth = self._truth_colors() if mode is ViewMode.GROUND_TRUTH else None
+        for name in ("full", "coarse"):
+            cloud = self.clouds[name]
+            if not cloud.count:
+                continue
+            if mode is ViewMode.HEATMAP and self._values is not None:
+                cloud.set_values(self._values[: cloud.count])
+            elif mode is ViewMode.RGB and self.colors is not None:
+                cloud.set_colors(self.colors[: cloud.count])
+            elif truth is not None:
+                cloud.set_colors(truth[: cloud.count])
+            else:
+                cloud.set_color(theme.dimmed if mode is ViewMode.MASK else theme.part)
+        if self.clouds["reference"].count:
+            self.clouds["reference"].set_color(theme.reference, 0.28)
+        self.paint_marked()
+
+    def _truth_colors(self) -> NDArray[np.uint8]:
+        """(n, 3): what is a defect, and where the mask agrees."""
+        assert self._scan is not None
+        assert self._scan.labels is not None
+        truth = self._scan.labels[self.order]
+        found = np.ones(len(truth), dtype=bool) if self._mask is None else self._mask[self.order]
+        colors = np.empty((len(truth), 3), dtype=np.uint8)
+        colors[:] = self.theme.dimmed
+        colors[truth & found] = self.theme.found if self._mask is not None else self.theme.missed
+        colors[truth & ~found] = self.theme.missed
+        if self._mask is not None:
+            colors[~truth & found] = self.theme.false_alarm
+        return colors
+
+    def paint_marked(self) -> None:
+        """Colour the marked points for the present mode: one colour, or a contour around what they show."""
+        marked, contour = self.clouds["marked"], self.clouds["contour"]
+        mode = self.effective_mode
+        if mode is ViewMode.GROUND_TRUTH:
+            truth = self._truth_colors()
+            for name in ("full", "coarse"):
+                if self.clouds[name].count:
+                    self.clouds[name].set_colors(truth[: self.clouds[name].count])
+        outlined = mode in (ViewMode.HEATMAP, ViewMode.RGB) and self.contoured
+        if self._mask is None or not (mode is ViewMode.MASK or outlined):
+            marked.clear()
+            contour.clear()
+            return
+        chosen = np.flatnonzero(self._mask[self.order])
+        self._marked_points = chosen
+        if not len(chosen):
+            marked.clear()
+            contour.clear()
+            return
+        points = self.points[chosen]
+        marked.set_points(points, None if self._normals is None else self._normals[chosen])
+        if outlined:
+            contour.set_points(points)
+            contour.set_color(self.theme.contour)
+        else:
+            contour.clear()
+        if mode is ViewMode.HEATMAP and self._values is not None:
+            marked.set_values(self._values[chosen])
+        elif mode is ViewMode.RGB and self.colors is not None:
+            marked.set_colors(self.colors[chosen])
+        else:
+            marked.set_color(self.theme.mark)
+        marked.show(True)
+        contour.show(outlined)
+
+    # Detail
+
+    def show_detail(self, count: int) -> None:
+        """Draw ``count`` of the points of the part, and as large a share of the marked ones."""
+        full, coarse = self.clouds["full"], self.clouds["coarse"]
+        thin = count < full.count
+        source = coarse if thin and coarse.count else full
+        source.draw(count)
+        full.show(source is full)
+        coarse.show(source is coarse)
+        share = count / max(full.count, 1)
+        for name in ("marked", "contour"):
+            cloud = self.clouds[name]
+            if cloud.count:
+                cloud.draw(max(1, round(cloud.count * share)))
+
+    @property
+    def drawn(self) -> int:
+        """Points of the part that are drawn now."""
+        return max((self.clouds[name].drawn for name in ("full", "coarse") if self.clouds[name].visible), default=0)
+
+    def set_sizes(self, pixels_per_unit: float, factor: float, fixed: float | None = None) -> float:
+        """Make points as wide as it takes to close the surface, and return that width in pixels.
+
+        Parameters
+        ----------
+        factor : float
+            Device pixels per pixel of the widget.
+        fixed : float, optional
+            A width in widget pixels that is used instead.
+        """
+        count = max(self.drawn, 1)
+        thinning = np.sqrt(max(len(self.points), 1) / count)
+        wanted = self.spacing * _COVER * pixels_per_unit
+        rest = float(np.clip(wanted if fixed is None else fixed, 1.0 if fixed else _SMALLEST, _LARGEST))
+        size = float(np.clip(rest * thinning, 1.0, max(rest, 12.0))) if thinning > 1.0 else rest
+        for name in ("full", "coarse", "marked"):
+            self.clouds[name].set_size(size * factor)
+        self.clouds["contour"].set_size((size + 2 * _CONTOUR) * factor)
+        self.clouds["reference"].set_size(2.0 * factor)
+        return size
+
+    def set_theme(self, theme: Theme) -> None:
+        """Other colours for the background and everything without a map."""
+        self.theme = theme
+        self.renderer.SetBackground(*unit_rgb(theme.bottom))
+        self.renderer.SetBackground2(*unit_rgb(theme.top))
+        self.renderer.GradientBackgroundOn()
+
+    @property
+    def field(self) -> Field | None:
+        return self._field
+
+    @property
+    def scan(self) -> Scan | None:
+        return self._scan
+
+    @property
+    def marked_count(self) -> int:
+        """Marked points among those displayed."""
+        return len(self._marked_points) if self._mask is not None else 0
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for cloud in self.clouds.values():
+            self.renderer.RemoveActor(cloud.actor)
+            cloud.clear()
+        self._scan = self._field = self._mask = None
+        self._forget()

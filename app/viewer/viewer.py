@@ -1,0 +1,636 @@
+"""The 3D view as a widget: what the window embeds and speaks to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QSize, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QFontMetricsF, QHideEvent, QImage, QPalette, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from app.viewer.camera import (
+    STANDARD_VIEWS,
+    Pose,
+    Projection,
+    apply_pose,
+    first_view,
+    framing,
+    pixels_per_unit,
+    read_pose,
+    unit,
+)
+from app.viewer.canvas import Canvas
+from app.viewer.colormaps import DARK, LIGHT, SCORE_MAPS, categorical, table_for
+from app.viewer.detail import MOVING_LIMIT, REST_LIMIT, Detail
+from app.viewer.field import Field, Outlined, ViewMode
+from app.viewer.legend import Bar, Key, number
+from app.viewer.overlays import Annotations, Sight, hidden_ids
+from app.viewer.picking import pick
+from app.viewer.redraw import Redraw
+from app.viewer.scene import Scene
+from core.scan import Scan
+
+__all__ = ["Field", "ViewMode", "Viewer"]
+
+log = logging.getLogger(__name__)
+
+REST_DELAY_MS = 180
+FLIGHT_MS = 300
+
+
+class Viewer(QWidget):
+    """One scan in three dimensions, and what is known of its points.
+
+    Every setter only notes what has changed; all changes of one moment are drawn together (`Redraw`). All methods
+    belong to the window's thread and take effect whether or not the view is visible. `close` must be called when the
+    window closes: Qt does not close the children of a closing window.
+
+    Parameters
+    ----------
+    rest_limit, moving_limit : int
+        Most points drawn at rest and while the view moves.
+    adaptive : bool
+        Whether the number while moving follows the speed of the renderer.
+
+    Signals
+    -------
+    picked : int
+        Index into the scan's points of what the user clicked on, -1 for nothing.
+    shown_points_changed : int, int
+        Points displayed at rest, points measured.
+    """
+
+    picked = Signal(int)
+    shown_points_changed = Signal(int, int)
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        rest_limit: int = REST_LIMIT,
+        moving_limit: int = MOVING_LIMIT,
+        adaptive: bool = True,
+    ) -> None:
+        super().__init__(parent)
+        self._scan: Scan | None = None
+        self._field: Field | None = None
+        self._mask: NDArray[np.bool_] | None = None
+        self._box: NDArray[np.float32] | None = None  # bounds of the part that the camera was set for
+        self._picked = -1
+        self._point_size: float | None = None
+        self._eye_dome = True
+        self._grabbed = False
+        self._closed = False
+        self._away_from_rest = False
+        self._flight_ends: tuple[Pose, Pose] | None = None
+
+        self._canvas = Canvas(self)
+        self._scene = Scene(self._canvas.renderer, rest_limit, moving_limit)
+        self._detail = Detail(moving_limit=moving_limit, adaptive=adaptive)
+        self._notes = Annotations(self)
+        self._hint = QLabel(self)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
+        self._hint.setTextFormat(Qt.TextFormat.AutoText)
+        self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._hint.setText(self.tr("Open a scan to see it here"))
+        self.setMinimumSize(160, 120)
+
+        self._redraw = Redraw(self._draw, self)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_DELAY_MS)
+        self._rest.timeout.connect(self._come_to_rest)
+        self._flight = QVariantAnimation(self)
+        self._flight.setDuration(FLIGHT_MS)
+        self._flight.setStartValue(0.0)
+        self._flight.setEndValue(1.0)
+        self._flight.setEasingCurve(QEasingCurve.Type.InOutCubic)
+        self._flight.valueChanged.connect(self._fly_on)
+
+        self._canvas.moved.connect(self._on_moved)
+        self._canvas.grabbed.connect(self._on_grabbed)
+        self._canvas.released.connect(self._on_released)
+        self._canvas.clicked.connect(self._on_clicked)
+        self._canvas.double_clicked.connect(self._on_double_clicked)
+        self._canvas.painted.connect(self._on_painted)
+
+        apply_pose(self._camera, Pose(np.zeros(3), unit((0.62, -0.78, 0.62)), unit((0, 0, 1)), 10.0))
+        self.set_theme(self.palette().color(QPalette.ColorRole.Window).lightness() < 128)
+
+    # The scan and what is laid over it
+
+    @property
+    def scan(self) -> Scan | None:
+        """The scan that is shown."""
+        return self._scan
+
+    def set_scan(self, scan: Scan | None) -> None:
+        """Show another scan. Field, mask, defects, reference and the picked point of the last one go.
+
+        The camera stays where it is when the next part lies where the last one did, so that parts can be compared.
+        """
+        if self._closed:
+            return
+        self._flight.stop()
+        self._scan, self._field, self._mask = scan, None, None
+        self._scene.set_scan(scan)
+        self._detail.reset(len(self._scene.points))
+        self._notes.defects, self._notes.selected, self._notes.hidden_defects = (), None, frozenset()
+        self._set_picked(-1)
+        self._notes.legend.mark = None
+        self._hint.setVisible(scan is None)
+        if scan is None:
+            self._box = None
+        else:
+            self._notes.pad = max(1.5 * self._scene.spacing, 0.004 * scan.diagonal)
+            if self._is_another_part(scan.bounds):
+                self._box = scan.bounds
+                direction, up = first_view(scan)
+                self._frame(direction, up)
+        self.shown_points_changed.emit(*self.shown_points)
+        self._touch("scan", "colors", "camera")
+
+    def _is_another_part(self, box: NDArray[np.float32]) -> bool:
+        """Whether the camera must be set anew for a part with these bounds."""
+        if self._box is None:
+            return True
+        before, now = np.ptp(self._box, axis=0), np.ptp(box, axis=0)
+        size = float(np.linalg.norm(before))
+        shift = float(np.linalg.norm(self._box.mean(axis=0) - box.mean(axis=0)))
+        return shift > 0.25 * size or not 0.7 < float(np.linalg.norm(now)) / max(size, 1e-12) < 1.4
+
+    def set_field(self, field: Field | None) -> None:
+        """Colour the points by ``field`` in heatmap mode; None for no field."""
+        if field is not None and not self._fits(field.values, "field"):
+            return
+        self._field = field
+        self._scene.set_field(field)
+        self._touch("colors")
+
+    def set_color_range(self, low: float, high: float) -> None:
+        """Other ends of the colour bar for the present field. Cheap: nothing but the lookup table changes."""
+        if self._field is not None and np.isfinite([low, high]).all():
+            self._scene.set_range(low, high)
+            self._touch("range")
+
+    def set_threshold_mark(self, value: float | None) -> None:
+        """Show where the point threshold lies on the colour bar."""
+        self._notes.legend.mark = value
+        self._redraw.request("notes")
+
+    def set_mask(self, mask: NDArray[np.bool_] | None) -> None:
+        """Mark these points, (N,): in one colour in mask mode, by a contour on heatmap and RGB. None for none."""
+        if mask is not None and not self._fits(mask, "mask"):
+            return
+        self._mask = mask
+        had = self._scene.can(ViewMode.MASK)
+        self._scene.set_mask(mask)
+        # in mask mode the part is painted otherwise without a mask
+        self._touch("mask" if had == (mask is not None) else "colors")
+
+    def set_contour_visible(self, on: bool) -> None:
+        """Whether heatmap and RGB show the contour of the marked points."""
+        self._scene.contoured = on
+        self._touch("mask")
+
+    def _fits(self, values: NDArray[Any], what: str) -> bool:
+        """Whether there is one value a point. A result that arrives after its scan was replaced is not shown."""
+        fits = self._scan is not None and np.shape(values) == (len(self._scan),)
+        if not fits:
+            log.warning("a %s of shape %s does not belong to the scan shown", what, np.shape(values))
+        return fits
+
+    def set_shading_normals(self, normals: NDArray[np.float32] | None) -> None:
+        """Normals, (N, 3), to shade by, for scans that bring none; they need not agree on what is outside."""
+        if self._scan is None or (normals is not None and np.shape(normals) != (len(self._scan), 3)):
+            return
+        self._scene.set_normals(normals)
+        self._touch("mask")
+
+    def set_reference(self, points: NDArray[np.float32] | None) -> None:
+        """Show these points, (M, 3), translucent: what the part should have been."""
+        self._scene.set_reference(points)
+        self._touch("colors")
+
+    def set_defects(self, defects: Sequence[Outlined]) -> None:
+        """Outline these defects and number them. The selected one stays selected if its id is still among them."""
+        self._notes.defects = tuple(defects)
+        if self._notes.selected is not None:
+            self.outline(next((d for d in defects if d.id == self._notes.selected.id), None))
+        self._redraw.request("notes", "hidden")
+
+    def outline(self, defect: Outlined | None) -> None:
+        """Make this defect's box stand out."""
+        self._notes.selected = defect
+        self._notes.selected_note = "" if defect is None else self._describe(defect)
+        self._redraw.request("notes")
+
+    def _describe(self, defect: Outlined) -> str:
+        """Height and area where they are known."""
+        symbol = self._scan.unit if self._scan is not None else ""
+        height, area = getattr(defect, "height", None), getattr(defect, "area", None)
+        parts = []
+        if height is not None and np.isfinite(height):
+            parts.append(f"{number(float(height), abs(float(height)), signed=True)} {symbol}")
+        if area is not None and np.isfinite(area):
+            parts.append(f"{number(float(area), float(area))} {symbol}²")
+        return "  ".join(parts)
+
+    def fly_to(self, defect: Outlined) -> None:
+        """Outline a defect and move the camera to it, turning to its side of the part where it is not in sight."""
+        self.outline(defect)
+        if self._scan is None:
+            return
+        low, high = np.asarray(defect.bounds, dtype=np.float64)
+        centre = (low + high) / 2
+        pose = read_pose(self._camera)
+        direction = self._facing(centre, float(np.linalg.norm(high - low)), pose.direction)
+        reach = max(2.2 * float(np.linalg.norm(high - low)), 0.22 * self._scan.diagonal)
+        distance = reach / 2 / np.tan(np.radians(15.0)) + float(np.linalg.norm(high - low)) / 2
+        self._fly(Pose(centre, direction, pose.up, distance))
+
+    def _facing(self, centre: NDArray[np.float64], size: float, present: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A direction from which the surface at ``centre`` is seen: the present one if it serves, else turned to it."""
+        points = self._scene.points[:MOVING_LIMIT]
+        radius = max(size, 0.04 * float(np.linalg.norm(np.ptp(points, axis=0))))
+        around = points[np.linalg.norm(points - centre.astype(np.float32), axis=1) < radius].astype(np.float64)
+        if len(around) < 10:
+            return present
+        # the surface's normal is the direction in which the points around vary least; outward is away from the middle
+        normal = np.linalg.svd(around - around.mean(axis=0), full_matrices=False)[2][2]
+        outward = centre - (points.min(axis=0) + points.max(axis=0)) / 2
+        lean = float(normal @ outward)
+        if abs(lean) < 0.05 * float(np.linalg.norm(outward)) + 1e-9:
+            lean = float(normal @ present)  # a flat part has no outside: stay on this side
+        normal = normal if lean >= 0 else -normal
+        cosine = float(normal @ present)
+        if cosine > np.cos(np.radians(55.0)):
+            return present
+        side = unit(present - cosine * normal + 1e-6)
+        return unit(np.cos(np.radians(30.0)) * normal + np.sin(np.radians(30.0)) * side)
+
+    def set_picked(self, index: int) -> None:
+        """Show this point as picked, -1 for none. Emits nothing."""
+        self._set_picked(index)
+        self._redraw.request("notes")
+
+    def _set_picked(self, index: int) -> None:
+        known = self._scan is not None and 0 <= index < len(self._scan)
+        self._picked = index if known else -1
+        self._notes.picked = self._scan.points[index].astype(np.float64) if known and self._scan is not None else None
+        self._notes.picked_note = ""
+
+    def set_picked_note(self, text: str) -> None:
+        """A few words beside the picked point, such as its score."""
+        self._notes.picked_note = text
+        self._redraw.request("notes")
+
+    # How it is shown
+
+    def set_mode(self, mode: ViewMode) -> None:
+        """Colour by field, mask, sensor, nothing or ground truth; plain where the scan has no such thing."""
+        if mode is not self._scene.mode:
+            self._scene.mode = mode
+            self._touch("colors")
+
+    @property
+    def mode(self) -> ViewMode:
+        """The mode that was asked for."""
+        return self._scene.mode
+
+    def available_modes(self) -> tuple[ViewMode, ...]:
+        """The modes in which the present scan has something to show."""
+        return tuple(mode for mode in ViewMode if self._scene.can(mode))
+
+    def set_score_map(self, name: str) -> None:
+        """Colours for scores, one of ``colormaps.SCORE_MAPS``."""
+        if name in SCORE_MAPS and name != self._scene.score_map:
+            self._scene.score_map = name
+            self._touch("colors")
+
+    def set_point_size(self, px: float | None) -> None:
+        """Width of a point in pixels; None for as much as closes the surface at any zoom."""
+        self._point_size = px
+        self._touch("size")
+
+    def set_eye_dome(self, on: bool) -> None:
+        """Darken edges and steps by depth (eye-dome lighting), which shows shape without normals."""
+        self._eye_dome = on
+        self._touch("effects")
+
+    def set_projection(self, parallel: bool) -> None:
+        """Parallel or perspective; what lies at the focal point keeps its size."""
+        pose = read_pose(self._camera)
+        if bool(self._camera.GetParallelProjection()) != parallel:
+            if not parallel:  # the zoom of a parallel view is its scale
+                tangent = np.tan(np.radians(15.0))
+                pose = Pose(pose.focal, pose.direction, pose.up, self._camera.GetParallelScale() / tangent)
+            self._camera.SetParallelProjection(parallel)
+            apply_pose(self._camera, pose)
+            self._touch("camera")
+
+    def set_theme(self, dark: bool) -> None:
+        """Dark or light ground, and the colours that stand out from it."""
+        theme = DARK if dark else LIGHT
+        self._scene.set_theme(theme)
+        self._notes.theme = theme
+        palette = self._hint.palette()
+        for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text):
+            palette.setColor(role, QColor(*theme.quiet))
+        self._hint.setPalette(palette)
+        self._touch("colors", "theme")
+
+    def set_axes_visible(self, on: bool) -> None:
+        """Whether the small axes and the scale bar are drawn."""
+        self._notes.show_axes = on
+        self._redraw.request("notes")
+
+    def set_hint(self, text: str) -> None:
+        """What an empty view says, plain or rich text."""
+        self._hint.setText(text)
+
+    # The camera
+
+    @property
+    def _camera(self) -> Any:
+        return self._scene.renderer.GetActiveCamera()
+
+    def fit(self) -> None:
+        """Frame the whole part without turning."""
+        if self._scan is not None:
+            pose = read_pose(self._camera)
+            self._fly(self._framed(pose.direction, pose.up))
+
+    def view(self, name: str) -> None:
+        """Look from a standard side: front, back, left, right, top, bottom or iso."""
+        if name in STANDARD_VIEWS:
+            direction, up = STANDARD_VIEWS[name]
+            self._fly(self._framed(unit(direction), unit(up)))
+
+    def _framed(self, direction: NDArray[np.float64], up: NDArray[np.float64]) -> Pose:
+        pose = Pose(np.zeros(3), direction, up, 10.0)
+        if self._scan is None:
+            return pose
+        width, height = max(self.width(), 1), max(self.height(), 1)
+        metrics = QFontMetricsF(self._notes.font())
+        legend = self._notes.legend.width(metrics, width, height)  # keep the part clear of it, on both sides alike
+        usable = max(width - 2 * min(legend, 0.2 * width), 1)
+        return framing(self._scene.points[:20_000], pose, usable / height)
+
+    def _frame(self, direction: NDArray[np.float64], up: NDArray[np.float64]) -> None:
+        apply_pose(self._camera, self._framed(direction, up))
+
+    def _fly(self, pose: Pose) -> None:
+        """Move the camera to ``pose``, smoothly when someone is watching."""
+        self._flight.stop()
+        start = read_pose(self._camera)
+        if self._camera.GetParallelProjection():
+            start = Pose(
+                start.focal, start.direction, start.up, self._camera.GetParallelScale() / np.tan(np.radians(15.0))
+            )
+        if not self.isVisible():
+            apply_pose(self._camera, pose)
+            self._touch("camera")
+            return
+        self._flight_ends = (start, pose)
+        self._flight.start()
+
+    def _fly_on(self, share: Any) -> None:
+        if self._flight_ends is None or self._closed:
+            return
+        start, end = self._flight_ends
+        apply_pose(self._camera, end if share >= 1.0 else start.towards(end, float(share)))
+        self._touch("camera", moving=True)
+
+    # What the user does
+
+    def _on_grabbed(self) -> None:
+        self._flight.stop()
+        self._grabbed = True
+
+    def _on_released(self) -> None:
+        self._grabbed = False
+        if self._detail.moving:
+            self._rest.start()
+
+    def _on_moved(self) -> None:
+        self._flight.stop()
+        self._touch("camera", moving=True)
+
+    def _on_clicked(self, at: QPointF) -> None:
+        index = self.point_at(at.x(), at.y())
+        self.set_picked(index)
+        self.picked.emit(index)
+
+    def _on_double_clicked(self, at: QPointF) -> None:
+        """Turn about the point under the cursor from now on."""
+        index = self.point_at(at.x(), at.y())
+        if index >= 0 and self._scan is not None:
+            pose = read_pose(self._camera)
+            self._fly(Pose(self._scan.points[index].astype(np.float64), pose.direction, pose.up, pose.distance * 0.8))
+
+    def point_at(self, x: float, y: float) -> int:
+        """Index into the scan of the visible point at a pixel of the view, -1 where there is none."""
+        if self._scan is None:
+            return -1
+        reach = max(7.0, 0.6 * self._last_size)
+        eye = np.array(self._camera.GetPosition())
+        self._scene.renderer.ResetCameraClippingRange()
+        index = pick(self._scene.points, self._projection(), x, y, eye=eye, reach=reach)
+        return int(self._scene.order[index]) if index >= 0 else -1
+
+    def pixel_of(self, index: int) -> tuple[float, float]:
+        """Where a point of the scan lies in the view, in pixels."""
+        if self._scan is None:
+            return float("nan"), float("nan")
+        pixels, _ = self._projection()(self._scan.points[index][None])
+        return float(pixels[0, 0]), float(pixels[0, 1])
+
+    def _projection(self) -> Projection:
+        return Projection.of(self._camera, max(self._canvas.width(), 1), max(self._canvas.height(), 1))
+
+    # Detail
+
+    @property
+    def shown_points(self) -> tuple[int, int]:
+        """Points displayed at rest, points measured."""
+        return len(self._scene.points), 0 if self._scan is None else len(self._scan)
+
+    @property
+    def drawn_points(self) -> int:
+        """Points of the part in the last picture: fewer while the view moves."""
+        return self._scene.drawn
+
+    def _touch(self, *names: str, moving: bool = False) -> None:
+        """Have parts redrawn; in quick succession with fewer points, and in full when it becomes quiet.
+
+        While a slider is dragged a large cloud is as slow to draw as while the view turns, so any change counts as
+        moving once a picture at rest is known to take long.
+        """
+        slow = self._detail.rest_ms > 50.0 and "scan" not in names
+        if moving or slow:
+            self._detail.moving = True
+            self._rest.start()
+        self._redraw.request(*names)
+
+    def _come_to_rest(self) -> None:
+        if self._grabbed:
+            return
+        self._detail.moving = False
+        self._redraw.request("detail", "hidden")
+
+    def _on_painted(self, milliseconds: float) -> None:
+        self._detail.measured(milliseconds)
+
+    # Drawing
+
+    _last_size = 3.0
+
+    def _draw(self, names: frozenset[str]) -> None:
+        """Bring the scene up to date with what has changed, in order of dependence, and have it painted once."""
+        if self._closed:
+            return
+        if "colors" in names or "scan" in names:
+            self._scene.paint()
+        elif "mask" in names:
+            self._scene.paint_marked()
+        if names & {"colors", "scan", "mask", "range", "theme"}:
+            self._notes.legend.content = self._legend()
+        if names != {"notes"} and names != {"hidden"}:
+            self._scene.show_detail(self._detail.shown)
+            height = max(self._canvas.height(), 1)
+            scale = pixels_per_unit(self._camera, height)
+            self._last_size = self._scene.set_sizes(scale, self._canvas.devicePixelRatioF(), self._point_size)
+            self._apply_effects()
+            self._scene.renderer.ResetCameraClippingRange()
+            self._canvas.refresh()
+        self._annotate("hidden" in names or (not self._detail.moving and bool(names & {"camera", "scan", "detail"})))
+
+    def _annotate(self, hidden: bool) -> None:
+        notes = self._notes
+        if self._scan is None:
+            notes.sight = None
+        else:
+            pose, projection = read_pose(self._camera), self._projection()
+            notes.sight = Sight(
+                pose, projection, pixels_per_unit(self._camera, max(self._canvas.height(), 1)), self._scan.unit
+            )
+            if hidden:
+                notes.hidden_defects = hidden_ids(
+                    notes.defects, self._scene.points[:MOVING_LIMIT], projection, pose.eye, notes.pad
+                )
+        notes.update()
+
+    def _apply_effects(self) -> None:
+        wanted = self._eye_dome and self._scan is not None and not (self._detail.moving and self._detail.lagging)
+        if wanted != self._effects_on:
+            self._effects_on = wanted
+            if wanted:
+                self._canvas.enable_eye_dome_lighting()
+            else:
+                self._canvas.disable_eye_dome_lighting()
+
+    _effects_on = False
+
+    def _legend(self) -> Bar | Key | None:
+        scene, theme = self._scene, self._scene.theme
+        mode = scene.effective_mode
+        if mode is ViewMode.MASK:
+            return Key(self.tr("Mask"), ((theme.mark, self.tr("marked")), (theme.dimmed, self.tr("unmarked"))))
+        if mode is ViewMode.GROUND_TRUTH:
+            if self._mask is None:
+                return Key(
+                    self.tr("Ground truth"), ((theme.missed, self.tr("defect")), (theme.dimmed, self.tr("good")))
+                )
+            return Key(
+                self.tr("Ground truth"),
+                (
+                    (theme.found, self.tr("defect, found")),
+                    (theme.missed, self.tr("defect, missed")),
+                    (theme.false_alarm, self.tr("false alarm")),
+                    (theme.dimmed, self.tr("good")),
+                ),
+            )
+        field = self._field
+        if mode is not ViewMode.HEATMAP or field is None:
+            return None
+        unknown = bool(np.isnan(field.values).any())
+        if field.kind == "label":
+            shades = categorical(len(scene.names))
+            entries = [
+                ((int(r), int(g), int(b)), number(float(name)))
+                for (r, g, b), name in zip(shades, scene.names, strict=False)
+            ]
+            if unknown:
+                entries.append((theme.unknown, self.tr("not judged")))
+            return Key(field.title, tuple(entries))
+        low, high = scene.range
+        colors = table_for(field.kind, scene.score_map)
+        return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown)
+
+    # Pictures
+
+    def screenshot(self, annotated: bool = True) -> QImage:
+        """The view as it is now at full detail, with or without what lies over the points."""
+        self._rest.stop()
+        self._detail.moving = False
+        self._redraw.request("detail")
+        self._redraw.flush()
+        return self.grab().toImage() if annotated else self._canvas.grabFramebuffer()
+
+    # The widget
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 650)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._canvas.setGeometry(self.rect())
+        self._notes.setGeometry(self.rect())
+        margin = max(16, self.width() // 8)
+        self._hint.setGeometry(self.rect().adjusted(margin, 16, -margin, -16))
+        self._notes.raise_()
+        self._hint.raise_()
+        before, now = event.oldSize(), event.size()
+        if self._box is not None and before.isValid() and not before.isEmpty():
+            self._keep_in_frame(before, now)
+        self._redraw.request("camera")
+
+    def _keep_in_frame(self, before: QSize, now: QSize) -> None:
+        """A view that became narrower in proportion steps back, so that what was in the picture stays in it."""
+        was = min(before.width() / before.height(), 1.0)
+        is_now = min(now.width() / max(now.height(), 1), 1.0)
+        if abs(was - is_now) > 1e-3:
+            pose = read_pose(self._camera)
+            apply_pose(self._camera, Pose(pose.focal, pose.direction, pose.up, pose.distance * was / is_now))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        if self._flight.state() != QVariantAnimation.State.Stopped and self._flight_ends is not None:
+            self._flight.stop()
+            apply_pose(self._camera, self._flight_ends[1])
+        super().hideEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._redraw.request("notes")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.shut()
+        super().closeEvent(event)
+
+    def shut(self) -> None:
+        """Stop every timer and close the interactor; harmless when done twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._flight.stop()
+        self._rest.stop()
+        self._redraw.stop()
+        self._scene.close()
+        self._canvas.close()
