@@ -111,6 +111,23 @@ def _numbers(path: Path, entries: dict[str, list[str]], key: str, count: int, de
     return [int(v) for v in values]
 
 
+def check(path: Path) -> None:
+    """Raise ``ScanError`` if the header is not sound, or claims more than the file can hold."""
+    header = read_header(path)
+    size = file_size(path) - header.size
+    columns = sum(int(np.prod(header.dtype[name].shape)) for name in header.dtype.names or ())
+    # In ASCII each number takes a digit and a blank; compressed bytes hold at most 90 times their number.
+    least = {
+        "ascii": 2 * columns * header.points - 1,
+        "binary": header.dtype.itemsize * header.points,
+        "binary_compressed": header.dtype.itemsize * header.points // 90,
+    }[header.data]
+    if least > size:
+        raise ScanError(
+            f"{path} claims {header.points:,} points, {least:,} bytes at least, but holds only {size:,}", _DAMAGED
+        )
+
+
 def read(path: Path) -> RawScan:
     """A PCD file's points, as a grid where HEIGHT is above 1.
 
@@ -119,17 +136,16 @@ def read(path: Path) -> RawScan:
     ScanError
         If the header is not sound, or the body is shorter or longer than it claims.
     """
+    check(path)
     header = read_header(path)
     size = file_size(path) - header.size
-    columns = sum(int(np.prod(header.dtype[name].shape)) for name in header.dtype.names or ())
     if header.data == "ascii":
-        _check_size(path, header, 2 * columns * header.points - 1, size)
+        columns = sum(int(np.prod(header.dtype[name].shape)) for name in header.dtype.names or ())
         table = read_table(path, skip=header.lines, columns=columns)
         if len(table) != header.points:
             raise ScanError(f"{path} claims {header.points:,} points but holds {len(table):,} lines of them", _DAMAGED)
         fields = _ascii_fields(header, table)
     elif header.data == "binary":
-        _check_size(path, header, header.dtype.itemsize * header.points, size)
         if size >= header.dtype.itemsize * header.points + max(header.dtype.itemsize, 4096):
             raise ScanError(f"{path} holds far more bytes than the {header.points:,} points of its header", _AGAIN)
         with path.open("rb") as file:
@@ -143,13 +159,6 @@ def read(path: Path) -> RawScan:
     fields = {name: values for name, values in fields.items() if values.ndim == 1 and not name.startswith("_")}
     organised = header.height > 1
     return scan_of_fields(fields, path, grid_shape=(header.height, header.width) if organised else None)
-
-
-def _check_size(path: Path, header: Header, needed: int, size: int) -> None:
-    if needed > size:
-        raise ScanError(
-            f"{path} claims {header.points:,} points, {needed:,} bytes at least, but holds only {size:,}", _DAMAGED
-        )
 
 
 def _ascii_fields(header: Header, table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

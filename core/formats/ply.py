@@ -188,6 +188,26 @@ def read(path: Path, sampling: MeshSampling) -> RawScan:
 
 def _read(path: Path, header: Header) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64] | None]:
     """Vertex properties, and the faces as triangles (F, 3) where the file has any."""
+    vertex, size = _checked(path, header)
+    tables = _ascii_elements(path, header) if header.ascii else _binary_elements(path, header, size)
+    fields, faces = {}, None
+    for element, table in tables:
+        if element.name == "vertex":
+            fields = table.plain
+        elif element.name == "face":
+            name = next((n for n in ("vertex_indices", "vertex_index") if n in table.lists), None)
+            if name is not None:
+                faces = _triangles(path, *table.lists[name], vertex.count)
+    return fields, faces
+
+
+def check(path: Path) -> None:
+    """Raise ``ScanError`` if the header is not sound, or claims more than the file can hold."""
+    _checked(path, read_header(path))
+
+
+def _checked(path: Path, header: Header) -> tuple[Element, int]:
+    """The vertex element and the bytes of the body, once the file can hold what the header claims."""
     vertex = header.element("vertex")
     if vertex is None:
         names = ", ".join(e.name for e in header.elements[:10]) or "none"
@@ -201,16 +221,7 @@ def _read(path: Path, header: Header) -> tuple[dict[str, NDArray[Any]], NDArray[
             f"{path} claims {vertex.count:,} vertices, {least:,} bytes with all elements, but holds only {size:,}",
             _DAMAGED,
         )
-    tables = _ascii_elements(path, header) if header.ascii else _binary_elements(path, header, size)
-    fields, faces = {}, None
-    for element, table in tables:
-        if element.name == "vertex":
-            fields = table.plain
-        elif element.name == "face":
-            name = next((n for n in ("vertex_indices", "vertex_index") if n in table.lists), None)
-            if name is not None:
-                faces = _triangles(path, *table.lists[name], vertex.count)
-    return fields, faces
+    return vertex, size
 
 
 def _least_bytes(element: Element, is_ascii: bool) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.errors import ScanError
 from core.formats import arrays, e57, hdf5, las, obj, pcd, ply, stl, text, tiff
+from core.formats.fields import role_of
 from core.formats.ground_truth import with_ground_truth
 from core.formats.images import read_image
 from core.formats.limits import file_size
@@ -37,6 +38,39 @@ SUFFIXES: tuple[str, ...] = tuple(_KINDS)
 def is_scan_file(path: Path) -> bool:
     """Whether the name of ``path`` is that of a scan. Whether it can be read shows only on reading it."""
     return path.suffix.lower() in _KINDS and not path.name.startswith(".")
+
+
+def check_scan(path: Path) -> None:
+    """Raise what ``read_scan`` would of a file that its first bytes and its header show to be unusable. Quick."""
+    try:
+        kind = _kind(path)
+        if kind == "PLY":
+            ply.check(path)
+        elif kind == "PCD":
+            pcd.check(path)
+        elif kind == "text":
+            text.detect(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def has_labels(path: Path) -> bool:
+    """Whether a scan file holds ground truth itself, as far as its header tells."""
+    try:
+        kind = _kind(path)
+        names: tuple[str, ...] = ()
+        if kind == "PLY":
+            vertex = ply.read_header(path).element("vertex")
+            names = tuple(p.name for p in vertex.properties) if vertex is not None else ()
+        elif kind == "PCD":
+            names = pcd.read_header(path).dtype.names or ()
+        elif kind == "NPZ":
+            names = arrays.npz_names(path)
+        elif kind == "text":
+            names = text.detect(path).names or ()
+    except (ScanError, OSError):
+        return False
+    return any(role_of(name) == "label" for name in names)
 
 
 def read_scan(
@@ -74,12 +108,17 @@ def read_scan(
     except MemoryError as error:
         raise ScanError(f"{path} does not fit into this computer's memory", "Thin the scan") from error
     except OSError as error:
-        raise ScanError(
-            f"{path} cannot be read ({error.strerror or error})", "Check the disk or the network it lies on"
-        ) from error
+        raise _unreadable(path, error) from error
 
 
-def _read(path: Path, unit: str, image: Path | None, ground_truth: Path | None, sampling: MeshSampling) -> Scan:
+def _unreadable(path: Path, error: OSError) -> ScanError:
+    return ScanError(
+        f"{path} cannot be read ({error.strerror or error})", "Check the disk or the network that it lies on"
+    )
+
+
+def _kind(path: Path) -> str:
+    """The format of a file by its name, once its first bytes agree."""
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise ScanError(
@@ -88,6 +127,11 @@ def _read(path: Path, unit: str, image: Path | None, ground_truth: Path | None, 
         )
     file_size(path)
     _check_kind(path, kind)
+    return kind
+
+
+def _read(path: Path, unit: str, image: Path | None, ground_truth: Path | None, sampling: MeshSampling) -> Scan:
+    kind = _kind(path)
     scan = to_scan(_raw(path, kind, unit, sampling), path, unit=unit)
     if kind == "TIFF":
         beside_image, beside_truth = tiff.siblings(path)
