@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import zlib
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from core.datasets.demo import flaws, plate, scanner
 from core.datasets.demo.bracket import BRACKET
@@ -19,6 +17,8 @@ from core.datasets.demo.gear import GEAR
 from core.datasets.demo.housing import HOUSING
 from core.errors import CategoryError, OutputError
 from core.files import written_whole
+from core.folders import data_folder
+from core.formats.ply_writer import write_ply
 from core.progress import Progress
 from core.scan import Scan
 
@@ -28,7 +28,7 @@ VERSION = 1
 _SOLIDS = {solid.name: solid for solid in (BRACKET, HOUSING, GEAR)}
 _STAMP = "demo.json"
 _TRAIN, _VALIDATION, _GOOD, _EACH = 20, 5, 10, 3
-_POINTS = {"plate": 120_000}
+_POINTS = {"plate": 97_200}
 _USUAL_POINTS = 45_000
 
 
@@ -51,8 +51,7 @@ def demo_defects(name: str) -> tuple[str, ...]:
 
 def demo_folder() -> Path:
     """Where demo categories are kept: below ``$NOMINAL_DATA`` if that is set, else in the user's data folder."""
-    root = os.environ.get("NOMINAL_DATA")
-    return (Path(root) if root else platformdirs.user_data_path("nominal", appauthor=False)) / "demo"
+    return data_folder() / "demo"
 
 
 def make_part(name: str, seed: int, defect: str | None = None, points: int = _USUAL_POINTS) -> Scan:
@@ -145,7 +144,7 @@ def make_demo(name: str, root: Path | None = None, *, progress: Progress | None 
 
 def _fill(folder: Path, name: str, progress: Progress) -> None:
     """Write every scan of the category below ``folder``."""
-    wanted = [("train/good", None, i) for i in range(_TRAIN)]
+    wanted: list[tuple[str, str | None, int]] = [("train/good", None, i) for i in range(_TRAIN)]
     wanted += [("validation/good", None, 1000 + i) for i in range(_VALIDATION)]
     wanted += [("test/good", None, 2000 + i) for i in range(_GOOD)]
     for kind in demo_defects(name):
@@ -157,16 +156,24 @@ def _fill(folder: Path, name: str, progress: Progress) -> None:
             points = int(points * np.random.default_rng([seed, 1]).uniform(0.92, 1.08))
         scan = make_part(name, seed, defect, points)
         number = numbers[place] = numbers.get(place, -1) + 1
-        _write(folder / place / f"{number:03d}.npz", scan)
+        _write(folder / place, number, scan)
 
 
-def _write(path: Path, scan: Scan) -> None:
+def _write(folder: Path, number: int, scan: Scan) -> None:
+    """A cloud as PLY, an organised scan as NPZ, each with its labels."""
+    assert scan.labels is not None
+    if scan.grid is None or scan.image is None:
+        write_ply(
+            folder / f"{number:03d}.ply",
+            scan.points,
+            normals=scan.normals,
+            fields={"scalar_label": scan.labels},
+            comments=(f"Nominal demo part: {scan.name}", f"unit {scan.unit}"),
+        )
+        return
     arrays: dict[str, Any] = {"points": scan.points, "labels": scan.labels, "unit": np.array(scan.unit)}
-    for key in ("normals", "colors", "grid", "image"):
-        if getattr(scan, key) is not None and not (key == "colors" and scan.image is not None):
-            arrays[key] = getattr(scan, key)
-    with written_whole(path) as temporary:
-        np.savez(temporary, **arrays)
+    with written_whole(folder / f"{number:03d}.npz") as temporary:
+        np.savez_compressed(temporary, grid=scan.grid, image=scan.image, **arrays)
 
 
 def _wanted(name: str) -> dict[str, Any]:

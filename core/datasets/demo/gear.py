@@ -20,21 +20,22 @@ def _distance(x: Array, y: Array, z: Array) -> Array:
     angle = np.abs(angle - np.round(angle / pitch) * pitch)  # one flank stands for all
     across, out = radius * np.sin(angle), radius * np.cos(angle) - _PITCH_RADIUS
     half = np.pi * _MODULE / 4 - 0.36 * out - 0.025 * out * out  # pressure angle 20 degrees, flank slightly curved
-    flank = (across - half) * 0.94
-    tooth = solids.cut(flank, -(out - _MODULE), 0.8)
-    rim = solids.join(radius - _ROOT, tooth.astype(np.float32), 1.2)
-    part = solids.extrude(rim.astype(np.float32), z, 0.0, _WIDTH, 0.5)
+    flank = np.asarray((across - half) * 0.94, np.float32)
+    tooth = solids.cut(flank, np.asarray(_MODULE - out, np.float32), 0.8)
+    rim = solids.join(radius - _ROOT, tooth, 1.2)
+    part = solids.extrude(rim, z, 0.0, _WIDTH, 0.5)
 
     web = solids.extrude(np.abs(radius - 26.0) - 9.0, z, 13.5, 30.0)
     part = solids.cut(part, web, 1.6)
     hub = solids.extrude(radius - 17.0, z, 0.0, 25.0, 0.8)
     part = solids.join(part, hub, 2.0)
     bore = solids.join(radius - 10.0, solids.rectangle(x - 10.0, y, 3.4, 3.0, 0.3), 0.2)
-    part = solids.cut(part, bore.astype(np.float32), 1.0)
+    part = solids.cut(part, bore, 1.0)
     step = 2 * np.pi / 6
     angle = np.arctan2(y, x)
     center = (np.round(angle / step - 0.5) + 0.5) * step
-    light = solids.disc(x - 26.0 * np.cos(center), y - 26.0 * np.sin(center), 5.5).astype(np.float32)
+    light_x, light_y = (26.0 * f(center).astype(np.float32) for f in (np.cos, np.sin))
+    light = solids.disc(x - light_x, y - light_y, 5.5)
     return solids.cut(part, light, 0.8)
 
 

@@ -78,11 +78,16 @@ def scan_plate(defect: str | None, count: int, rng: np.random.Generator, name: s
     """One organised scan with about ``count`` pixels (3 rows to 4 columns), labelled where a defect shows."""
     rows = round(np.sqrt(count * 0.75))
     shape = (rows, round(rows * 4 / 3))
-    while True:
-        scan = _scan(defect, shape, rng, name)
-        assert scan.labels is not None
-        if defect is None or scan.labels.sum() >= 25:
-            return scan
+    scan = _scan(defect, shape, rng, name)
+    for _ in range(20):  # a defect that hardly any pixel shows is made again, elsewhere
+        if defect is None or _labelled(scan) >= max(3, 25 * min(1.0, count / 60_000)):
+            break
+        scan = max(scan, _scan(defect, shape, rng, name), key=_labelled)
+    return scan
+
+
+def _labelled(scan: Scan) -> int:
+    return 0 if scan.labels is None else int(scan.labels.sum())
 
 
 def _scan(defect: str | None, shape: tuple[int, int], rng: np.random.Generator, name: str) -> Scan:
@@ -177,28 +182,27 @@ def _make_flaw(defect: str | None, rng: np.random.Generator) -> _Flaw:
         pit = defects.hole(site, radius, rng.uniform(2.0, 3.2), wall=0.6)
         return _Flaw(lambda p: pit(p) * (1.0 + defects.roughness(p, 0.15, 2.0, seed)), center=place, reach=radius)
     if defect == "burr":
-        centers, radii = [(0.0, 0.0)] + [(50.5 * i, 31.5 * j) for i in (-1, 1) for j in (-1, 1)], [7.0] + [3.3] * 4
+        middles, radii = [(0.0, 0.0)] + [(50.5 * i, 31.5 * j) for i in (-1, 1) for j in (-1, 1)], [7.0] + [3.3] * 4
         which = int(rng.integers(5))
         radius = radii[which] + 0.55
-        rim = solids.circle((*centers[which], _TOP), radius, 2)
+        rim = solids.circle((*middles[which], _TOP), radius, 2)
         count = min(len(rim), int(rng.uniform(8.0, 16.0) / 0.25))
         path = rim[(int(rng.integers(len(rim))) + np.arange(count)) % len(rim)]
         field = defects.burr(path, up, rng.uniform(0.7, 1.5), rng.uniform(1.4, 2.0), seed=int(rng.integers(2**31)))
         return _Flaw(field, center=path.mean(axis=0), reach=radius + 2.0)
     if defect == "break":  # a cracked corner hangs down
-        sign = rng.choice([-1.0, 1.0], 2)
-        outward = (sign * rng.uniform(0.7, 1.0, 2)).astype(np.float32)
-        outward /= np.linalg.norm(outward)
-        tip = np.array([sign[0] * (_HALF[0] - 3.5), sign[1] * (_HALF[1] - 3.5), _TOP], np.float32)
-        depth, drop, seed = rng.uniform(5.0, 10.0), rng.uniform(0.8, 1.6), int(rng.integers(2**31))
+        side = rng.choice([-1.0, 1.0], 2)
+        aim = side * rng.uniform(0.7, 1.0, 2)
+        outward = (aim / np.linalg.norm(aim)).astype(np.float32)
+        tip = np.array([side[0] * (_HALF[0] - 3.5), side[1] * (_HALF[1] - 3.5), _TOP], np.float32)
+        deep, drop, seed = rng.uniform(5.0, 10.0), rng.uniform(0.8, 1.6), int(rng.integers(2**31))
 
         def cracked(p: Array) -> Array:
-            beyond = (p[:, :2] - tip[:2]) @ outward + depth + defects.roughness(p, 0.5, 5.0, seed)
-            return np.where(beyond > 0, -drop * np.clip(beyond / 0.5, 0, 1) - 0.12 * np.maximum(beyond, 0), 0.0).astype(
-                np.float32
-            )
+            beyond = (p[:, :2] - tip[:2]) @ outward + deep + defects.roughness(p, 0.5, 5.0, seed)
+            beyond = np.maximum(beyond, 0.0)
+            return np.asarray(-drop * np.clip(2.0 * beyond, 0.0, 1.0) - 0.12 * beyond, np.float32)
 
-        return _Flaw(cracked, center=tip, reach=depth + 6.0)
+        return _Flaw(cracked, center=tip, reach=deep + 6.0)
     radius = rng.uniform(3.0, 7.0)
     return _Flaw(stain=(place, radius, int(rng.integers(2**31))), center=place, reach=radius)
 

@@ -1,13 +1,14 @@
 """The scanner of the solid demo parts: what it sees, how densely, and with what error.
 
 A scan merges views of one sensor above and six around the part, which lies on a turntable: the underside is never
-seen, undercuts are thin, shiny spots are missing, error grows at grazing angles, and the casting itself is slightly warped.
+seen, undercuts are thin, shiny spots are missing, error grows at grazing angles, and the casting is slightly warped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,10 @@ NOISE = 0.03
 """Standard deviation along the normal of a point seen straight on, in mm."""
 VISIBLE = 4.0 * NOISE
 """A point that lies farther than this from the good surface is labelled, in mm."""
-_DENSITY = 8.0
+_DENSITY = 6.0
+_CANDIDATES = 3.0
+_FEWEST_LABELLED = 25
+_TRIES = 20
 _VIEWS = np.array(
     [[0.0, 0.0, 1.0]]
     + [[np.cos(a) * np.cos(0.6), np.sin(a) * np.cos(0.6), np.sin(0.6)] for a in np.arange(6) * np.pi / 3 + 0.3],
@@ -81,15 +85,13 @@ def scan_solid(solid: Solid, defect: str | None, count: int, rng: np.random.Gene
     """One scan of the part with ``count`` points, labelled where a defect shows."""
     part = good_surface(solid)
     exposure = rng.uniform(0.6, 1.4, len(_VIEWS)).astype(np.float32)
-    while True:
-        points, normals, seen, flaw = _draw(solid, part, part.seen @ exposure, defect, count, rng)
-        away = np.abs(solid.distance(*points.T))
-        labels = (away > VISIBLE) if flaw is not None else np.zeros(len(points), bool)
-        chosen = _choose(points, (seen @ exposure) * _shiny_spots(points, flaw, rng), count, rng)
-        if flaw is None or labels[chosen].sum() >= 25:
+    draw, labels = _drawn(solid, part, exposure, defect, count, rng)
+    for _ in range(_TRIES):  # a defect that hardly any point fell on is drawn again, elsewhere
+        if defect is None or labels.sum() >= max(3, _FEWEST_LABELLED * min(1.0, count / 45_000)):
             break
-    points, normals, labels = points[chosen], normals[chosen], labels[chosen]
-    measured = _measure(points + _warp(points, rng), normals, seen[chosen].max(axis=1), rng)
+        draw, labels = max((draw, labels), _drawn(solid, part, exposure, defect, count, rng), key=lambda d: d[1].sum())
+    points, normals = draw.points, draw.normals
+    measured = _measure(points + _warp(points, rng), normals, draw.seen.max(axis=1), rng)
     normals = normals + rng.normal(0.0, 0.03, normals.shape).astype(np.float32)  # a scanner fits its normals to noise
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     turn, shift = _pose(solid, rng)
@@ -102,48 +104,79 @@ def scan_solid(solid: Solid, defect: str | None, count: int, rng: np.random.Gene
     )
 
 
-def _draw(
+def _drawn(
+    solid: Solid, part: Surface, exposure: Array, defect: str | None, count: int, rng: np.random.Generator
+) -> tuple[_Draw, NDArray[np.bool_]]:
+    """``count`` points of the (flawed) surface before anything is measured, and which of them show the defect."""
+    draw, flaw = _candidates(solid, part, part.seen @ exposure, defect, count, rng)
+    weights = (draw.seen @ exposure) * _shiny_spots(draw.points, flaw, rng)
+    draw = _settled(solid, draw.select(_choose(draw.points, weights, int(1.03 * count), rng)), rng)
+    draw = draw.select(np.sort(rng.permutation(len(draw.points))[:count]))
+    if flaw is None:
+        return draw, np.zeros(len(draw.points), bool)
+    return draw, np.abs(solid.distance(*draw.points.T)) > VISIBLE
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """Surface points (P, 3), normals (P, 3), how squarely each view sees them (P, views), and which are newly drawn."""
+
+    points: Array
+    normals: Array
+    seen: Array
+    fresh: NDArray[np.bool_]
+
+    def select(self, keep: NDArray[Any]) -> _Draw:
+        return _Draw(self.points[keep], self.normals[keep], self.seen[keep], self.fresh[keep])
+
+
+def _candidates(
     solid: Solid, part: Surface, weights: Array, defect: str | None, count: int, rng: np.random.Generator
-) -> tuple[Array, Array, Array, Flaw | None]:
-    """Fresh surface points (P, 3), normals (P, 3), how squarely each view sees them (P, views), and the defect.
+) -> tuple[_Draw, Flaw | None]:
+    """About three times ``count`` points to choose from; near a defect they are drawn from the flawed surface."""
+    times = _CANDIDATES * count / len(part.points)
+    repeats = int(np.ceil(times))
+    chosen = np.flatnonzero(rng.random(len(part.points)) < times / repeats)
+    chosen = np.repeat(chosen, repeats)
+    flaw = None if defect is None else make_flaw(solid, defect, part.points, part.normals, weights, rng)
+    if flaw is None:
+        old = _Draw(part.points[chosen], part.normals[chosen], part.seen[chosen], np.zeros(len(chosen), bool))
+        return old, None
+    made = flaw
 
-    Near a defect the points are drawn from the flawed surface.
-    """
-    take = min(1.0, 4.0 * count / len(part.points))
-    repeats = int(np.ceil(4.0 * count / len(part.points)))
-    chosen = np.flatnonzero(rng.random(len(part.points)) < take)
-    if repeats > 1:
-        chosen = np.repeat(chosen, repeats)
-    flaw = None
-    local: tuple[Array, Array] | None = None
-    if defect is not None:
-        flaw = make_flaw(solid, defect, part.points, part.normals, weights, rng)
-        made = flaw
+    def level(p: Array) -> Array:
+        return made.change(p, solid.distance(p[:, 0], p[:, 1], p[:, 2]))
 
-        def level(p: Array) -> Array:
-            return made.change(p, solid.distance(p[:, 0], p[:, 1], p[:, 2]))
+    low, high = flaw.center - flaw.reach, flaw.center + flaw.reach
+    fresh, fresh_normals = surface.sample(level, np.maximum(low, [-999, -999, 0.05]), high, _DENSITY * times, rng)
+    inside = ((fresh - flaw.center) ** 2).sum(1) <= flaw.reach**2
+    fresh, fresh_normals = fresh[inside], fresh_normals[inside]
+    facing = np.clip(fresh_normals @ _VIEWS.T, 0.0, 1.0)
+    facing[facing < 0.12] = 0.0
+    hidden = part.seen[part.tree.query(fresh)[1]] == 0
+    # a fracture faces other ways than what it replaced: a view that did not see that may see a little of it
+    facing *= np.where(hidden, 0.5 * (np.abs(solid.distance(*fresh.T)) > VISIBLE)[:, None], 1.0)
+    chosen = chosen[((part.points[chosen] - flaw.center) ** 2).sum(1) > flaw.reach**2]
+    return _Draw(
+        np.concatenate([part.points[chosen], fresh]),
+        np.concatenate([part.normals[chosen], fresh_normals]),
+        np.concatenate([part.seen[chosen], facing]).astype(np.float32),
+        np.repeat([False, True], [len(chosen), len(fresh)]),
+    ), flaw
 
-        low, high = flaw.center - flaw.reach, flaw.center + flaw.reach
-        local = surface.sample(level, np.maximum(low, [-999, -999, 0.05]), high, _DENSITY * take * repeats, rng)
-        chosen = chosen[((part.points[chosen] - flaw.center) ** 2).sum(1) > flaw.reach**2]
-    points, normals, seen = part.points[chosen], part.normals[chosen], part.seen[chosen]
-    points = points + _tangential(normals, 0.25, rng)
+
+def _settled(solid: Solid, draw: _Draw, rng: np.random.Generator) -> _Draw:
+    """Points of the stored surface moved aside and back onto it, so that no two scans share a point."""
+    moves = ~draw.fresh
+    normals = draw.normals[moves]
+    points = draw.points[moves] + _tangential(normals, 0.25, rng)
     for _ in range(2):
         points = points - solid.distance(*points.T)[:, None] * normals
-    fits = np.abs(solid.distance(*points.T)) < 0.02
-    points, normals, seen = points[fits], normals[fits], seen[fits]
-    if flaw is not None and local is not None:
-        fresh, fresh_normals = local
-        inside = ((fresh - flaw.center) ** 2).sum(1) <= flaw.reach**2
-        fresh, fresh_normals = fresh[inside], fresh_normals[inside]
-        facing = np.clip(fresh_normals @ _VIEWS.T, 0.0, 1.0)
-        facing[facing < 0.12] = 0.0
-        hidden = part.seen[part.tree.query(fresh)[1]] == 0  # a fracture faces other ways than what it replaced,
-        facing[hidden] *= 0.5  # so a view that did not see the good surface may still see a little of it
-        points = np.concatenate([points, fresh])
-        normals = np.concatenate([normals, fresh_normals])
-        seen = np.concatenate([seen, facing])
-    return points.astype(np.float32), normals.astype(np.float32), seen.astype(np.float32), flaw
+    settled = draw.points.copy()
+    settled[moves] = points
+    keep = np.ones(len(settled), bool)
+    keep[moves] = np.abs(solid.distance(*points.T)) < 0.02
+    return replace(draw, points=settled).select(keep)
 
 
 def _tangential(normals: Array, size: float, rng: np.random.Generator) -> Array:
@@ -167,7 +200,7 @@ def _shiny_spots(points: Array, flaw: Flaw | None, rng: np.random.Generator) -> 
 
 
 def _choose(points: Array, weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """``count`` different indices: as evenly spaced as a scanner's own thinning leaves them, fewer where it sees badly."""
+    """``count`` different indices: evenly spaced, as a scanner's thinning leaves them, fewer where it sees badly."""
     chance = np.minimum(weights / np.median(weights[weights > 0]), 1.0) ** 1.5
     alive = np.flatnonzero(rng.random(len(points)) < chance)
     alive = rng.permutation(alive)

@@ -20,11 +20,12 @@ def rectangle(x: Array, y: Array, half_x: float | Array, half_y: float | Array, 
     """A rectangle about the origin with rounded corners."""
     qx, qy = np.abs(x) - half_x + corner, np.abs(y) - half_y + corner
     outside = np.sqrt(np.maximum(qx, 0.0) ** 2 + np.maximum(qy, 0.0) ** 2)
-    return outside + np.minimum(np.maximum(qx, qy), 0.0) - corner
+    return np.asarray(outside + np.minimum(np.maximum(qx, qy), 0.0) - corner, np.float32)
 
 
 def disc(x: Array, y: Array, radius: float | Array) -> Array:
-    return np.sqrt(x * x + y * y) - radius
+    """A disc about the origin; of radius 0: the distance from the axis."""
+    return np.asarray(np.sqrt(x * x + y * y) - radius, np.float32)
 
 
 def extrude(profile: Array, along: Array, low: float, high: float, edge: float = 0.0) -> Array:
@@ -32,24 +33,24 @@ def extrude(profile: Array, along: Array, low: float, high: float, edge: float =
     a = profile + edge
     b = np.abs(along - 0.5 * (low + high)) - 0.5 * (high - low) + edge
     outside = np.sqrt(np.maximum(a, 0.0) ** 2 + np.maximum(b, 0.0) ** 2)
-    return outside + np.minimum(np.maximum(a, b), 0.0) - edge
+    return np.asarray(outside + np.minimum(np.maximum(a, b), 0.0) - edge, np.float32)
 
 
 def join(a: Array, b: Array, fillet: float) -> Array:
     """Union with a smooth transition of about ``fillet``."""
     h = np.maximum(fillet - np.abs(a - b), 0.0)
-    return np.minimum(a, b) - h * h / (4.0 * fillet)
+    return np.asarray(np.minimum(a, b) - h * h / (4.0 * fillet), np.float32)
 
 
 def cut(a: Array, tool: Array, round_edge: float = 0.5) -> Array:
     """``a`` without ``tool``; the new edge is broken by about ``round_edge``."""
     h = np.maximum(round_edge - np.abs(a + tool), 0.0)
-    return np.maximum(a, -tool) + h * h / (4.0 * round_edge)
+    return np.asarray(np.maximum(a, -tool) + h * h / (4.0 * round_edge), np.float32)
 
 
 def mirrored(x: Array, at: float) -> Array:
     """Coordinate relative to two places at once, ``+at`` and ``-at``."""
-    return np.abs(x) - at
+    return np.asarray(np.abs(x) - at, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
