@@ -42,7 +42,8 @@ class Surface:
 
 def moved(points: Array, transform: Array) -> Array:
     """(N, 3) ``points`` under a (4, 4) ``transform``."""
-    return points @ transform[:3, :3].T + transform[:3, 3]
+    result: Array = points @ transform[:3, :3].T + transform[:3, 3]
+    return result
 
 
 def rigid(rotation: Array, translation: Array) -> Array:

@@ -147,10 +147,10 @@ def register(
         starts = np.concatenate([starts, _guesses(source, reference, seed)])
     transform = _best(source, reference, starts, any_pose)
     dense = points if len(points) <= 8_000 else points[np.linspace(0, len(points) - 1, 8_000).astype(np.int64)]
-    dense = dense.astype(np.float64)
+    exact = dense.astype(np.float64)
     for reach in (2.0 * reference.coarse_step, max(3.0 * reference.step, 0.75 * reference.coarse_step)):
-        transform = refine(dense, reference.surface, transform, reach, 15, 1e-4 * reference.step)
-    found = _measured(dense, reference, transform)
+        transform = refine(exact, reference.surface, transform, reach, 15, 1e-4 * reference.step)
+    found = _measured(exact, reference, transform)
     if found.fitness < min_fitness:
         raise RegistrationError(
             f"Only {found.fitness:.0%} of the scan could be laid on the category's reference part",
@@ -162,7 +162,8 @@ def register(
 
 def transform_points(points: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:
     """(N, 3) float32 ``points`` under a (4, 4) ``transform``, computed in float64."""
-    return moved(as_points(points).astype(np.float64), np.asarray(transform, np.float64)).astype(np.float32)
+    exact = as_points(points).astype(np.float64)
+    return moved(exact, np.asarray(transform, np.float64)).astype(np.float32)
 
 
 def _require(points: NDArray[np.float32]) -> None:
@@ -219,8 +220,8 @@ def _best(source: Surface, reference: Reference, starts: Array, any_pose: bool) 
     best = ranked[0]
     if any_pose and len(reference.symmetries):
         finalists = [turn @ best for turn in reference.symmetries]
-        scores = [_likeness(source, coarse, pose, 2.0 * step) for pose in finalists]
-        top = np.argsort(-np.array(scores), kind="stable")[:5]
+        alike = np.array([_likeness(source, coarse, pose, 2.0 * step) for pose in finalists])
+        top = np.argsort(-alike, kind="stable")[:5]
         ranked = [refine(some, coarse, finalists[i], 3.0 * step, 12, 1e-2 * step) for i in top] + ranked[:3]
         best = max(ranked, key=lambda pose: _likeness(source, coarse, pose, 1.5 * step))
     return refine(source.points, coarse, best, 2.0 * step, 15, 1e-3 * step)

@@ -192,8 +192,9 @@ def _copies_last(points: NDArray[np.float32], chosen: NDArray[np.int64]) -> NDAr
 def _by_pointnet2(points: torch.Tensor, count: int) -> torch.Tensor | None:
     """The kernel of ``pointnet2_ops``; None where it is not installed or would not give the exact answer.
 
-    It skips points with \\|p\\|^2 <= 1e-3 and caps squared distances at 1e10. Multiplying by a power of two is exact, and
-    brings the cloud to a size at which the cap does not bite; if a point is skipped even so, the torch loop is used.
+    It skips points with a squared norm of at most 1e-3 and caps squared distances at 1e10. Multiplying by a power of
+    two is exact, and brings the cloud to a size at which the cap does not bite; where a point would be skipped even so,
+    the torch loop is used.
     """
     operations = _pointnet2()
     if operations is None:
@@ -214,4 +215,5 @@ def _pointnet2() -> ModuleType | None:
         from pointnet2_ops import pointnet2_utils
     except ImportError:
         return None
-    return pointnet2_utils  # type: ignore[no-any-return]
+    module: ModuleType = pointnet2_utils
+    return module
