@@ -28,7 +28,7 @@ NOISE = 0.03
 VISIBLE = 4.0 * NOISE
 """A point that lies farther than this from the good surface is labelled, in mm."""
 _DENSITY = 6.0
-_CANDIDATES = 3.0
+_CANDIDATES = 2.5
 _FEWEST_LABELLED = 25
 _TRIES = 20
 _VIEWS = np.array(
@@ -110,7 +110,7 @@ def _drawn(
     """``count`` points of the (flawed) surface before anything is measured, and which of them show the defect."""
     draw, flaw = _candidates(solid, part, part.seen @ exposure, defect, count, rng)
     weights = (draw.seen @ exposure) * _shiny_spots(draw.points, flaw, rng)
-    draw = _settled(solid, draw.select(_choose(draw.points, weights, int(1.03 * count), rng)), rng)
+    draw = _settled(solid, draw.select(_choose(draw.points, weights, int(1.03 * count), rng)))
     draw = draw.select(np.sort(rng.permutation(len(draw.points))[:count]))
     if flaw is None:
         return draw, np.zeros(len(draw.points), bool)
@@ -133,15 +133,17 @@ class _Draw:
 def _candidates(
     solid: Solid, part: Surface, weights: Array, defect: str | None, count: int, rng: np.random.Generator
 ) -> tuple[_Draw, Flaw | None]:
-    """About three times ``count`` points to choose from; near a defect they are drawn from the flawed surface."""
+    """Points to choose from; near a defect they are drawn from the flawed surface."""
     times = _CANDIDATES * count / len(part.points)
-    repeats = int(np.ceil(times))
-    chosen = np.flatnonzero(rng.random(len(part.points)) < times / repeats)
-    chosen = np.repeat(chosen, repeats)
+    chosen = np.repeat(np.arange(len(part.points)), (times + rng.random(len(part.points))).astype(np.int64))
     flaw = None if defect is None else make_flaw(solid, defect, part.points, part.normals, weights, rng)
+    if flaw is not None:
+        chosen = chosen[((part.points[chosen] - flaw.center) ** 2).sum(1) > flaw.reach**2]
+    normals = part.normals[chosen]
+    # moved aside, so that no two scans share a point; brought back onto the surface once they are chosen
+    points = part.points[chosen] + _tangential(normals, 0.25, rng)
     if flaw is None:
-        old = _Draw(part.points[chosen], part.normals[chosen], part.seen[chosen], np.zeros(len(chosen), bool))
-        return old, None
+        return _Draw(points, normals, part.seen[chosen], np.zeros(len(chosen), bool)), None
     made = flaw
 
     def level(p: Array) -> Array:
@@ -156,20 +158,18 @@ def _candidates(
     hidden = part.seen[part.tree.query(fresh)[1]] == 0
     # a fracture faces other ways than what it replaced: a view that did not see that may see a little of it
     facing *= np.where(hidden, 0.5 * (np.abs(solid.distance(*fresh.T)) > VISIBLE)[:, None], 1.0)
-    chosen = chosen[((part.points[chosen] - flaw.center) ** 2).sum(1) > flaw.reach**2]
     return _Draw(
-        np.concatenate([part.points[chosen], fresh]),
-        np.concatenate([part.normals[chosen], fresh_normals]),
+        np.concatenate([points, fresh]),
+        np.concatenate([normals, fresh_normals]),
         np.concatenate([part.seen[chosen], facing]).astype(np.float32),
         np.repeat([False, True], [len(chosen), len(fresh)]),
     ), flaw
 
 
-def _settled(solid: Solid, draw: _Draw, rng: np.random.Generator) -> _Draw:
-    """Points of the stored surface moved aside and back onto it, so that no two scans share a point."""
+def _settled(solid: Solid, draw: _Draw) -> _Draw:
+    """Points that were moved aside, brought back onto the surface; those for which that fails are left out."""
     moves = ~draw.fresh
-    normals = draw.normals[moves]
-    points = draw.points[moves] + _tangential(normals, 0.25, rng)
+    normals, points = draw.normals[moves], draw.points[moves]
     for _ in range(2):
         points = points - solid.distance(*points.T)[:, None] * normals
     settled = draw.points.copy()

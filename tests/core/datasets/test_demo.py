@@ -114,6 +114,25 @@ def test_a_burr_and_a_bulge_stand_outside_the_good_part() -> None:
         assert (GEAR.distance(*draw.points[labels].T) > 0).all()
 
 
+@pytest.mark.parametrize("solid", SOLIDS, ids=lambda s: s.name)
+def test_nothing_but_the_defect_gives_its_place_away(solid: Solid) -> None:
+    """Around a defect the good surface is sampled as densely as elsewhere."""
+    part = scanner.good_surface(solid)
+    exposure = np.ones(part.seen.shape[1], np.float32)
+    counts, spacings = [], []
+    for seed in range(4):
+        flawed, _ = scanner._drawn(solid, part, exposure, "scratch", 45_000, np.random.default_rng(seed))
+        plain, _ = scanner._drawn(solid, part, exposure, None, 45_000, np.random.default_rng(seed + 50))
+        center = flawed.points[flawed.fresh].mean(axis=0)
+        reach = np.linalg.norm(flawed.points[flawed.fresh] - center, axis=1).max()
+        there = [d.points[np.linalg.norm(d.points - center, axis=1) < reach] for d in (flawed, plain)]
+        counts.append(len(there[0]) / len(there[1]))
+        nearest = [np.median(cKDTree(p).query(p, k=2)[0][:, 1]) for p in there]
+        spacings.append(nearest[0] / nearest[1])
+    assert np.mean(counts) == pytest.approx(1.0, abs=0.12)
+    assert np.mean(spacings) == pytest.approx(1.0, abs=0.08)
+
+
 def test_good_scans_differ_by_pose_noise_and_gaps_but_lie_on_one_part() -> None:
     first, second = (make_part("bracket", seed, points=COUNT) for seed in (1, 2))
     distance, _ = cKDTree(first.points).query(second.points)
