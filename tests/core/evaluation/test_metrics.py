@@ -1,0 +1,124 @@
+"""Metrics against values computed by hand and against plain counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import CategoryError
+from core.evaluation.metrics import aupro, o_aupr, o_auroc, p_aupr, p_auroc
+
+SCORES = np.array(
+    [[0.10, 0.20, 0.30, 0.95], [0.15, 0.25, 0.35, 0.60], [0.05, 0.12, 0.40, 0.50], [0.90, 0.22, 0.18, 0.08]]
+)
+TRUTH = np.zeros((4, 4), bool)
+TRUTH[[0, 1, 3, 3], [3, 3, 0, 1]] = True
+
+
+def test_object_metrics_of_four_parts() -> None:
+    assert o_auroc([0.2, 0.9, 0.4, 0.7], [0, 1, 1, 0]) == pytest.approx(0.75)
+    assert o_aupr([0.2, 0.9, 0.4, 0.7], [0, 1, 1, 0]) == pytest.approx(5 / 6)
+
+
+def test_ties_count_half() -> None:
+    assert o_auroc([1.0, 1.0], [0, 1]) == 0.5
+    assert o_auroc([1.0, 1.0, 2.0], [0, 1, 1]) == 0.75
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_auroc_is_the_share_of_well_ordered_pairs(parts: list[tuple[int, bool]]) -> None:
+    values = np.array([v for v, _ in parts], float)
+    truth = np.array([t for _, t in parts])
+    if truth.all() or not truth.any():
+        with pytest.raises(CategoryError):
+            o_auroc(values, truth)
+        return
+    pairs = values[truth][:, None] - values[~truth][None]
+    assert o_auroc(values, truth) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+def test_parts_without_a_score_are_left_out_and_infinite_ones_rank_first() -> None:
+    assert o_auroc([0.2, np.nan, 0.9], [0, 0, 1]) == 1.0
+    assert o_auroc([0.2, 0.9, np.inf], [0, 0, 1]) == 1.0
+    assert o_auroc([0.2, 0.9, -np.inf], [0, 0, 1]) == 0.0
+
+
+@pytest.mark.parametrize(("truth", "missing"), [([0, 0], "defective"), ([1, 1], "good")])
+def test_one_class_alone_is_an_error_that_says_which(truth: list[int], missing: str) -> None:
+    with pytest.raises(CategoryError, match=f"no {missing} parts"):
+        o_auroc([0.1, 0.2], truth)
+    with pytest.raises(CategoryError, match=f"no {missing} points"):
+        p_auroc([[0.1, 0.2]], [truth])
+    with pytest.raises(CategoryError, match=r"no (good|defective) parts"):
+        o_auroc([], [])
+
+
+def test_point_metrics_pool_the_points_of_all_scans() -> None:
+    assert p_auroc([[0.2, 0.9], [0.4, 0.7]], [[0, 1], [1, 0]]) == pytest.approx(0.75)
+    assert p_aupr([[0.2, 0.9], [0.4, 0.7]], [[0, 1], [1, 0]]) == pytest.approx(5 / 6)
+    assert p_auroc([[0.2, 0.9], [0.4, 0.7]], [[0, 1], [1, 0]]) == p_auroc([[0.2, 0.9, 0.4, 0.7]], [[0, 1, 1, 0]])
+
+
+def test_good_points_that_are_not_judged_are_left_out() -> None:
+    assert p_auroc([[0.2, np.nan, 0.9]], [[0, 0, 1]]) == 1.0
+
+
+def test_a_defect_that_is_not_judged_is_a_missed_one() -> None:
+    assert p_auroc([[0.2, 0.3, np.nan, 0.9]], [[0, 0, 1, 1]]) == 0.5
+    assert p_auroc([[-5.0, -7.0, np.nan]], [[0, 0, 1]]) == 0.0
+
+
+def test_scores_and_labels_must_be_as_many() -> None:
+    with pytest.raises(ValueError, match="3 scores but 2 labels"):
+        p_auroc([[0.1, 0.2, 0.3]], [[0, 1]])
+
+
+@pytest.mark.parametrize(("limit", "thresholds", "expected"), [
+    (0.3, None, 0.75), (0.1, None, 0.75), (0.3, 99, 0.75), (0.1, 99, 0.75), (0.3, 5, 0.754167),
+])  # fmt: skip
+def test_aupro_of_a_small_image(limit: float, thresholds: int | None, expected: float) -> None:
+    assert aupro([SCORES], [TRUTH], limit, thresholds=thresholds) == pytest.approx(expected, abs=1e-6)
+
+
+def test_diagonal_neighbours_are_one_region() -> None:
+    truth = np.zeros((4, 4), bool)
+    truth[[0, 1], [3, 2]] = True
+    scores = np.where(truth, [[0, 0, 0, 9], [0, 0, 1, 0], [0] * 4, [0] * 4], 5.0).astype(float)
+    scores[3, 3] = 0.5
+    # one region, half of it above every good pixel: 0.5 at rate 0, and 0.5 until the good 5.0s are passed
+    assert aupro([scores], [truth], 0.3) == pytest.approx(0.5 + 0.5 * 0.5 * 0.3 / (13 / 14), abs=1e-9)
+    apart = truth.copy()
+    apart[1, 2] = False
+    assert aupro([scores], [apart], 0.3) > aupro([scores], [truth], 0.3)
+
+
+@pytest.mark.parametrize(("limit", "thresholds", "ceiling"), [
+    (0.3, 99, 0.9830), (0.1, 99, 0.9490), (0.05, 99, 0.8980), (0.01, 99, 0.4900), (0.01, 100, 0.4950),
+])  # fmt: skip
+def test_aupro_ceilings_of_coarse_thresholds(limit: float, thresholds: int, ceiling: float) -> None:
+    """A detector that is perfect but for a few good pixels above every defect, with the published codes' ranks."""
+    rng = np.random.default_rng(0)
+    scores, truth = rng.uniform(0, 0.5, (400, 400)), np.zeros((400, 400), bool)
+    truth[10:30, 10:30] = True
+    scores[truth] = 0.8
+    scores[399, :5] = 1.0
+    assert aupro([scores], [truth], limit, thresholds=thresholds) == pytest.approx(ceiling, abs=2e-3)
+    assert aupro([scores], [truth], limit) > 0.99
+
+
+def test_a_perfect_map_has_aupro_one_and_an_unjudged_defect_none() -> None:
+    truth = np.zeros((20, 20), bool)
+    truth[3:6, 3:6] = True
+    perfect = np.where(truth, 2.0, np.random.default_rng(0).random((20, 20)))
+    assert aupro([perfect], [truth]) == pytest.approx(1.0)
+    assert aupro([np.where(truth, np.nan, perfect)], [truth]) < 0.2
+
+
+def test_aupro_needs_both_classes_and_a_rate() -> None:
+    with pytest.raises(CategoryError, match="no defective pixels"):
+        aupro([SCORES], [np.zeros((4, 4), bool)])
+    with pytest.raises(ValueError, match="limit"):
+        aupro([SCORES], [TRUTH], 0.0)
