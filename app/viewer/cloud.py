@@ -32,20 +32,17 @@ class Cloud:
     ----------
     table : vtkLookupTable
         Shared by the clouds of a scene: changing it recolours all.
-    lift : float
-        Depth units by which the points are drawn nearer to the eye than where they are; 0 for none.
+    shaded : bool
+        Whether normals, where there are any, shade the points.
     """
 
-    def __init__(self, table: vtkLookupTable, *, lift: float = 0.0, shaded: bool = True) -> None:
+    def __init__(self, table: vtkLookupTable, *, shaded: bool = True) -> None:
         self._data = vtkPolyData()
         self._mapper = vtkPolyDataMapper()
         self._mapper.SetInputData(self._data)
         self._mapper.SetLookupTable(table)
         self._mapper.UseLookupTableScalarRangeOn()
         self._mapper.ScalarVisibilityOff()
-        if lift:
-            self._mapper.SetResolveCoincidentTopologyToPolygonOffset()
-            self._mapper.SetRelativeCoincidentTopologyPointOffsetParameter(-lift)
         self.actor = vtkActor()
         self.actor.SetMapper(self._mapper)
         self.actor.PickableOff()
@@ -124,6 +121,27 @@ class Cloud:
         self._mapper.ScalarVisibilityOff()
         self.actor.GetProperty().SetColor(*unit_rgb(color))
         self.actor.GetProperty().SetOpacity(opacity)
+
+    def lift(self, amount: float, eye: NDArray[np.float64], sight: NDArray[np.float64], parallel: bool) -> None:
+        """Draw the points nearer to the eye by about ``amount``, each at the same pixel as before.
+
+        In a perspective view the cloud shrinks towards the eye, in a parallel one it is shifted along ``sight``: both
+        leave the picture as it is and win over what lies at the same depth. (Depth offsets do not: a wide point on a
+        slope overlaps its neighbours by more than any constant offset.)
+
+        Parameters
+        ----------
+        eye, sight : (3,)
+            Position of the camera, and from it to the focal point.
+        """
+        distance = float(np.linalg.norm(sight))
+        share = min(amount / max(distance, 1e-12), 0.5)
+        if parallel:
+            self.actor.SetScale(1.0)
+            self.actor.SetPosition(*(-sight * share))
+        else:
+            self.actor.SetScale(1.0 - share)
+            self.actor.SetPosition(*(eye * share))
 
     def set_size(self, pixels: float) -> None:
         """Width of a point on the screen, in device pixels."""

@@ -15,6 +15,9 @@ Rgb = tuple[int, int, int]
 SCORE_MAPS = ("turbo", "inferno", "viridis", "cividis")
 """Sequential maps on offer for scores. ``cividis`` and ``viridis`` read the same for colour-blind eyes."""
 
+# Without the nearly black ends: a good part must stay visible on a dark ground, and the worst point must not look calm.
+_SPAN = {"turbo": (0.07, 0.95), "inferno": (0.16, 1.0)}
+
 _DIVERGING = ((44, 75, 196), (120, 156, 240), (221, 221, 221), (240, 140, 112), (180, 8, 40))
 """Blue below zero, red above (the habit of metrology); the middle is grey, not white, to stand out from both themes."""
 
@@ -49,8 +52,8 @@ class Theme:
 DARK = Theme(
     bottom=(24, 27, 33),
     top=(44, 49, 58),
-    part=(196, 202, 210),
-    dimmed=(150, 156, 165),
+    part=(205, 211, 219),
+    dimmed=(168, 175, 184),
     unknown=(104, 110, 119),
     mark=(255, 74, 48),
     contour=(255, 255, 255),
@@ -66,8 +69,8 @@ DARK = Theme(
 LIGHT = Theme(
     bottom=(222, 227, 233),
     top=(246, 248, 250),
-    part=(148, 157, 168),
-    dimmed=(168, 175, 184),
+    part=(184, 192, 202),
+    dimmed=(190, 197, 206),
     unknown=(150, 153, 158),
     mark=(222, 34, 14),
     contour=(16, 18, 22),
@@ -87,7 +90,8 @@ def sequential(name: str) -> NDArray[np.uint8]:
     """(256, 3) colours of the map ``name``, low to high."""
     from matplotlib import colormaps  # pyvista brings it; loaded with the first heatmap, not with the window
 
-    return np.asarray(colormaps[name](np.arange(256), bytes=True)[:, :3], dtype=np.uint8)
+    start, stop = _SPAN.get(name, (0.0, 1.0))
+    return np.asarray(colormaps[name](np.linspace(start, stop, 256), bytes=True)[:, :3], dtype=np.uint8)
 
 
 @cache

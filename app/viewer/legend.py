@@ -39,6 +39,11 @@ class Key:
     entries: tuple[tuple[Rgb, str], ...]
 
 
+def room(view_width: float, view_height: float) -> float:
+    """Pixels to keep free at the right edge. The same with and without a legend, so that the part does not jump."""
+    return min(104.0, 0.22 * view_width) if view_width >= _LEAST_WIDTH and view_height >= _LEAST_HEIGHT else 0.0
+
+
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
     """Round values in [low, high], at most ``most`` of them, a step of 1, 2 or 5 times a power of ten apart."""
     span = high - low
@@ -70,10 +75,10 @@ def color(rgb: Rgb, alpha: int = 255) -> QColor:
     return QColor(*rgb, alpha)
 
 
-def draw_panel(painter: QPainter, rect: QRectF, theme: Theme) -> None:
+def draw_panel(painter: QPainter, rect: QRectF, theme: Theme, opacity: int = 205) -> None:
     """A translucent ground on which text stays readable whatever lies behind it."""
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color(theme.panel, 205))
+    painter.setBrush(color(theme.panel, opacity))
     painter.drawRoundedRect(rect, 7, 7)
 
 
@@ -86,12 +91,6 @@ class Legend:
         self.text_not_judged = "not judged"
         self.text_threshold = "threshold"
         self.rect = QRectF()
-
-    def width(self, metrics: QFontMetricsF, view_width: float, view_height: float) -> float:
-        """Room it takes at the right edge, 0 when it is not shown."""
-        if self.content is None or view_width < _LEAST_WIDTH or view_height < _LEAST_HEIGHT:
-            return 0.0
-        return self._size(metrics, view_width, view_height)[0] + 2 * _PAD
 
     def paint(self, painter: QPainter, view: QRectF, theme: Theme) -> None:
         """Draw into ``view``; nothing where it would leave no room for the part."""
@@ -138,7 +137,7 @@ class Legend:
             if self.mark is not None:
                 labels.append(number(self.mark, span / 10))
             numbers = max((metrics.horizontalAdvance(text) for text in labels), default=30.0) + _BAR_WIDTH + 16
-            extra = metrics.horizontalAdvance(self.text_not_judged) + 18 if content.unknown else 0.0
+            extra = metrics.horizontalAdvance(self.text_not_judged) + _BAR_WIDTH + 8 if content.unknown else 0.0
             height = min(view_height * 0.62, 340.0) if view_height > 260 else view_height - 2 * _PAD
             return min(max(numbers, title, extra) + 2 * _PAD, widest), height
         assert content is not None

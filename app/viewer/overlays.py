@@ -184,6 +184,8 @@ class Annotations(QWidget):
         if not np.isfinite(pixels).all():
             return
         at = QPointF(float(pixels[0, 0]), float(pixels[0, 1]))
+        if not QRectF(self.rect()).contains(at):
+            return
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for ink, width in ((color(self.theme.panel, 190), 4.0), (color(self.theme.accent), 1.8)):
             painter.setPen(QPen(ink, width))

@@ -6,17 +6,50 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vtkmodules.vtkCommonCore import vtkLookupTable
+from vtkmodules.vtkCommonCore import vtkLookupTable, vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
 from app.viewer.cloud import Cloud, fill_table, unit_rgb
-from app.viewer.colormaps import DARK, Theme, table_for
+from app.viewer.colormaps import DARK, LIGHT, Theme, table_for
 from app.viewer.detail import MOVING_LIMIT, display_order, surface_spacing
 from app.viewer.field import Field, ViewMode
 from core.scan import Scan
 
-_COVER = 2.5  # widths of a point per spacing: strewn at random, points of 2.5 spacings leave 0.2 % of a surface open
+_COVER = 2.9  # widths of a point per spacing: strewn at random, such points leave 0.02 % of a surface open
+_THIN_COVER = 0.6  # of that while the view moves: a software renderer's time goes with the pixels it covers twice
 _SMALLEST, _LARGEST = 2.0, 28.0  # pixels
+_SOFTNESS = 9.0
 _CONTOUR = 2.5  # pixels of rim on each side of a marked region
+
+
+class _Surround:
+    """Two points far outside the part, which soften the eye-dome lighting.
+
+    VTK's eye-dome lighting divides steps of depth by the size of the scene and offers no strength of its own. On
+    points, each of which is a small flat tile, it is far too strong: with a scene that seems larger, only the steps
+    that matter are darkened.
+    """
+
+    def __init__(self) -> None:
+        self._source = vtkPolyData()
+        mapper = vtkPolyDataMapper()
+        mapper.SetInputData(self._source)
+        self.actor = vtkActor()
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetOpacity(0.0)
+        self.actor.PickableOff()
+
+    def enclose(self, points: NDArray[np.float32]) -> None:
+        """Lie ``_SOFTNESS`` times the size of ``points`` around their middle."""
+        holder = vtkPoints()
+        if len(points):
+            low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
+            reach = _SOFTNESS * float((high - low).max()) / 2
+            for sign in (-1.0, 1.0):
+                holder.InsertNextPoint(*((low + high) / 2 + sign * reach))
+        self._source.SetPoints(holder)
+        self._source.Modified()
 
 
 class Scene:
@@ -43,12 +76,14 @@ class Scene:
         self.clouds = {
             "full": Cloud(self._table),
             "coarse": Cloud(self._table),
-            "contour": Cloud(self._table, lift=4.0, shaded=False),
-            "marked": Cloud(self._table, lift=8.0),
+            "contour": Cloud(self._table, shaded=False),
+            "marked": Cloud(self._table),
             "reference": Cloud(self._table, shaded=False),
         }
         for cloud in self.clouds.values():
             renderer.AddActor(cloud.actor)
+        self._surround = _Surround()
+        renderer.AddActor(self._surround.actor)
         self._scan: Scan | None = None
         self._field: Field | None = None
         self._mask: NDArray[np.bool_] | None = None
@@ -79,6 +114,7 @@ class Scene:
         self.order = display_order(len(scan), self._limit)
         self.points = scan.points[self.order]
         self.spacing = surface_spacing(self.points)
+        self._surround.enclose(self.points)
         if scan.normals is not None:
             self._normals = scan.normals[self.order]
         few = min(len(self.points), self._coarse_limit)
@@ -237,7 +273,8 @@ class Scene:
         marked.set_points(points, None if self._normals is None else self._normals[chosen])
         if outlined:
             contour.set_points(points)
-            contour.set_color(self.theme.contour)
+            pale = mode is ViewMode.HEATMAP and self._field is not None and self._field.diverging
+            contour.set_color(LIGHT.contour if pale else self.theme.contour)  # white on a pale map would be lost
         else:
             contour.clear()
         if mode is ViewMode.HEATMAP and self._values is not None:
@@ -265,6 +302,12 @@ class Scene:
             if cloud.count:
                 cloud.draw(max(1, round(cloud.count * share)))
 
+    def set_clipping(self) -> None:
+        """Put the clipping planes around what is drawn, not around the surround."""
+        self._surround.actor.VisibilityOff()
+        self.renderer.ResetCameraClippingRange()
+        self._surround.actor.SetVisibility(bool(len(self.points)))
+
     @property
     def drawn(self) -> int:
         """Points of the part that are drawn now."""
@@ -284,12 +327,22 @@ class Scene:
         thinning = np.sqrt(max(len(self.points), 1) / count)
         wanted = self.spacing * _COVER * pixels_per_unit
         rest = float(np.clip(wanted if fixed is None else fixed, 1.0 if fixed else _SMALLEST, _LARGEST))
-        size = float(np.clip(rest * thinning, 1.0, max(rest, 12.0))) if thinning > 1.0 else rest
+        size = float(np.clip(rest * thinning * _THIN_COVER, 1.0, max(rest, 10.0))) if thinning > 1.0 else rest
         for name in ("full", "coarse", "marked"):
             self.clouds[name].set_size(size * factor)
         self.clouds["contour"].set_size((size + 2 * _CONTOUR) * factor)
         self.clouds["reference"].set_size(2.0 * factor)
+        self._lift_marked(size + 2 * _CONTOUR, pixels_per_unit)
         return size
+
+    def _lift_marked(self, width: float, pixels_per_unit: float) -> None:
+        """Bring the contour before the part and the marked points before the contour, by the width of a point."""
+        camera = self.renderer.GetActiveCamera()
+        eye = np.array(camera.GetPosition())
+        sight = np.array(camera.GetFocalPoint()) - eye
+        parallel = bool(camera.GetParallelProjection())
+        for name, share in (("contour", 0.8), ("marked", 1.4)):
+            self.clouds[name].lift(share * width / pixels_per_unit, eye, sight, parallel)
 
     def set_theme(self, theme: Theme) -> None:
         """Other colours for the background and everything without a map."""
@@ -316,5 +369,6 @@ class Scene:
         for cloud in self.clouds.values():
             self.renderer.RemoveActor(cloud.actor)
             cloud.clear()
+        self.renderer.RemoveActor(self._surround.actor)
         self._scan = self._field = self._mask = None
         self._forget()

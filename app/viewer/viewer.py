@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QSize, Qt, QTimer, QVariantAnimation, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QFontMetricsF, QHideEvent, QImage, QPalette, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QColor, QHideEvent, QImage, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.viewer.camera import (
@@ -27,7 +27,7 @@ from app.viewer.canvas import Canvas
 from app.viewer.colormaps import DARK, LIGHT, SCORE_MAPS, categorical, table_for
 from app.viewer.detail import MOVING_LIMIT, REST_LIMIT, Detail
 from app.viewer.field import Field, Outlined, ViewMode
-from app.viewer.legend import Bar, Key, number
+from app.viewer.legend import Bar, Key, number, room
 from app.viewer.overlays import Annotations, Sight, hidden_ids
 from app.viewer.picking import pick
 from app.viewer.redraw import Redraw
@@ -168,8 +168,8 @@ class Viewer(QWidget):
         """Colour the points by ``field`` in heatmap mode; None for no field."""
         if field is not None and not self._fits(field.values, "field"):
             return
-        self._field = field
-        self._scene.set_field(field)
+        self._field = None if self._closed else field
+        self._scene.set_field(self._field)
         self._touch("colors")
 
     def set_color_range(self, low: float, high: float) -> None:
@@ -186,6 +186,8 @@ class Viewer(QWidget):
     def set_mask(self, mask: NDArray[np.bool_] | None) -> None:
         """Mark these points, (N,): in one colour in mask mode, by a contour on heatmap and RGB. None for none."""
         if mask is not None and not self._fits(mask, "mask"):
+            return
+        if self._closed:
             return
         self._mask = mask
         had = self._scene.can(ViewMode.MASK)
@@ -214,6 +216,8 @@ class Viewer(QWidget):
 
     def set_reference(self, points: NDArray[np.float32] | None) -> None:
         """Show these points, (M, 3), translucent: what the part should have been."""
+        if self._closed:
+            return
         self._scene.set_reference(points)
         self._touch("colors")
 
@@ -256,23 +260,29 @@ class Viewer(QWidget):
 
     def _facing(self, centre: NDArray[np.float64], size: float, present: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction from which the surface at ``centre`` is seen: the present one if it serves, else turned to it."""
-        points = self._scene.points[:MOVING_LIMIT]
-        radius = max(size, 0.04 * float(np.linalg.norm(np.ptp(points, axis=0))))
-        around = points[np.linalg.norm(points - centre.astype(np.float32), axis=1) < radius].astype(np.float64)
+        points = self._scene.points[:MOVING_LIMIT].astype(np.float64) - centre
+        away = np.linalg.norm(points, axis=1)
+        radius = max(0.6 * size, 0.03 * float(np.linalg.norm(np.ptp(points, axis=0))))
+        around = points[away < radius]
         if len(around) < 10:
             return present
-        # the surface's normal is the direction in which the points around vary least; outward is away from the middle
+        # the surface's normal is the direction in which the points around vary least
         normal = np.linalg.svd(around - around.mean(axis=0), full_matrices=False)[2][2]
-        outward = centre - (points.min(axis=0) + points.max(axis=0)) / 2
-        lean = float(normal @ outward)
-        if abs(lean) < 0.05 * float(np.linalg.norm(outward)) + 1e-9:
-            lean = float(normal @ present)  # a flat part has no outside: stay on this side
-        normal = normal if lean >= 0 else -normal
-        cosine = float(normal @ present)
-        if cosine > np.cos(np.radians(55.0)):
-            return present
-        side = unit(present - cosine * normal + 1e-6)
-        return unit(np.cos(np.radians(30.0)) * normal + np.sin(np.radians(30.0)) * side)
+        normal = normal if normal @ present >= 0 else -normal
+        sides = [present]
+        for side in (normal, -normal):
+            lateral = unit(present - (present @ side) * side + 1e-6)
+            sides += [unit(side + lean * lateral) for lean in (0.5, 0.0, -0.5)]
+        outside = points[away > radius]
+
+        def cost(direction: NDArray[np.float64]) -> float:
+            along = outside @ direction
+            beside = np.linalg.norm(outside - along[:, None] * direction, axis=1)
+            covered = np.count_nonzero((along > 0) & (beside < 0.5 * radius)) / len(around)
+            slanted = max(0.0, 0.45 - abs(float(normal @ direction)))
+            return 4.0 * min(covered, 1.0) + 2.0 * slanted + 0.2 * float(1.0 - direction @ present)
+
+        return min(sides, key=cost)
 
     def set_picked(self, index: int) -> None:
         """Show this point as picked, -1 for none. Emits nothing."""
@@ -325,6 +335,8 @@ class Viewer(QWidget):
 
     def set_projection(self, parallel: bool) -> None:
         """Parallel or perspective; what lies at the focal point keeps its size."""
+        if self._closed:
+            return
         pose = read_pose(self._camera)
         if bool(self._camera.GetParallelProjection()) != parallel:
             if not parallel:  # the zoom of a parallel view is its scale
@@ -336,6 +348,8 @@ class Viewer(QWidget):
 
     def set_theme(self, dark: bool) -> None:
         """Dark or light ground, and the colours that stand out from it."""
+        if self._closed:
+            return
         theme = DARK if dark else LIGHT
         self._scene.set_theme(theme)
         self._notes.theme = theme
@@ -368,7 +382,7 @@ class Viewer(QWidget):
 
     def view(self, name: str) -> None:
         """Look from a standard side: front, back, left, right, top, bottom or iso."""
-        if name in STANDARD_VIEWS:
+        if name in STANDARD_VIEWS and not self._closed:
             direction, up = STANDARD_VIEWS[name]
             self._fly(self._framed(unit(direction), unit(up)))
 
@@ -377,10 +391,7 @@ class Viewer(QWidget):
         if self._scan is None:
             return pose
         width, height = max(self.width(), 1), max(self.height(), 1)
-        metrics = QFontMetricsF(self._notes.font())
-        legend = self._notes.legend.width(metrics, width, height)  # keep the part clear of it, on both sides alike
-        usable = max(width - 2 * min(legend, 0.2 * width), 1)
-        return framing(self._scene.points[:20_000], pose, usable / height)
+        return framing(self._scene.points[:20_000], pose, (width - room(width, height)) / height)
 
     def _frame(self, direction: NDArray[np.float64], up: NDArray[np.float64]) -> None:
         apply_pose(self._camera, self._framed(direction, up))
@@ -440,7 +451,7 @@ class Viewer(QWidget):
             return -1
         reach = max(7.0, 0.6 * self._last_size)
         eye = np.array(self._camera.GetPosition())
-        self._scene.renderer.ResetCameraClippingRange()
+        self._scene.set_clipping()
         index = pick(self._scene.points, self._projection(), x, y, eye=eye, reach=reach)
         return int(self._scene.order[index]) if index >= 0 else -1
 
@@ -472,6 +483,8 @@ class Viewer(QWidget):
         While a slider is dragged a large cloud is as slow to draw as while the view turns, so any change counts as
         moving once a picture at rest is known to take long.
         """
+        if self._closed:
+            return
         slow = self._detail.rest_ms > 50.0 and "scan" not in names
         if moving or slow:
             self._detail.moving = True
@@ -503,11 +516,14 @@ class Viewer(QWidget):
             self._notes.legend.content = self._legend()
         if names != {"notes"} and names != {"hidden"}:
             self._scene.show_detail(self._detail.shown)
+            width = max(self._canvas.width(), 1)
+            # the middle of the picture is the middle of what the legend leaves free
+            self._camera.SetWindowCenter(room(width, self._canvas.height()) / width, 0.0)
             height = max(self._canvas.height(), 1)
             scale = pixels_per_unit(self._camera, height)
             self._last_size = self._scene.set_sizes(scale, self._canvas.devicePixelRatioF(), self._point_size)
             self._apply_effects()
-            self._scene.renderer.ResetCameraClippingRange()
+            self._scene.set_clipping()
             self._canvas.refresh()
         self._annotate("hidden" in names or (not self._detail.moving and bool(names & {"camera", "scan", "detail"})))
 
@@ -629,6 +645,7 @@ class Viewer(QWidget):
         if self._closed:
             return
         self._closed = True
+        self._scan = self._field = self._mask = None
         self._flight.stop()
         self._rest.stop()
         self._redraw.stop()
