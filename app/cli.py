@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain = verb("pretrain", _pretrain, "Pretrain the Point-MAE backbone on procedural shapes.", computing)
     pretrain.add_argument("--out", type=Path, required=True, metavar="FILE", help="the weights to write (.safetensors)")
     pretrain.add_argument("--minutes", type=float, default=60.0, help="how long to train; default: %(default)s")
-    pretrain.add_argument("--batch", type=int, default=64, help="shapes a step; default: %(default)s")
+    pretrain.add_argument("--batch", type=int, default=32, help="shapes a step; default: %(default)s")
     pretrain.add_argument("--mix", type=Path, metavar="FILE", help="an .npz of real shapes to mix in")
     pretrain.add_argument("--resume", type=Path, metavar="FILE", help="a checkpoint of an earlier run to go on from")
 
@@ -129,9 +129,8 @@ def _runtime(options: argparse.Namespace) -> Runtime:
 
 
 def _train(options: argparse.Namespace, console: Console) -> int:
-    from core.datasets.category import recognise
-
     from core import workflow
+    from core.datasets.category import recognise
     from core.pipelines.registry import pipeline_class
 
     for name in ("part_budget", "point_budget"):
@@ -236,6 +235,7 @@ def _pretrain(options: argparse.Namespace, console: Console) -> int:
             options.out,
             minutes=options.minutes,
             batch=options.batch,
+            seed=options.seed,
             runtime=_runtime(options),
             mix=options.mix,
             resume=options.resume,
@@ -247,6 +247,7 @@ def _pretrain(options: argparse.Namespace, console: Console) -> int:
 
 def _weights(options: argparse.Namespace, console: Console) -> int:
     from core.backbones import weights
+    from core.backbones.importing import import_weights
 
     if options.action == "where":
         folder = weights.weights_folder()
@@ -254,7 +255,7 @@ def _weights(options: argparse.Namespace, console: Console) -> int:
     elif options.action == "import":
         if options.file is None:
             raise ConfigError("No file to import was named", "Write: weights import FILE")
-        found = weights.import_weights(options.file)
+        found = import_weights(options.file)
         console.result({"name": found.name, "sha256": found.sha256}, f"{found.title} imported as {found.name}.")
     else:
         here = {found.name: found for found in weights.available_weights()}

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backbones.weights import find_weights
+from core.backbones import weights
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, ModelError, ScanError
 from core.inspection.calibration import Calibration, calibrate
@@ -182,16 +182,14 @@ def load(path: Path, runtime: Runtime) -> Model:
     Raises
     ------
     ModelError
-        If the file is missing, damaged, of a later version, or was fitted with backbone weights that are not here.
+        If the file is missing, damaged or of a later version.
+    WeightsError
+        If it was fitted with backbone weights that are not here.
     """
     stored = load_model(path)
     card = stored.card
-    for weights, sha256 in card.weights.items():
-        if find_weights(weights).sha256 != sha256:
-            raise ModelError(
-                f"{path.name} was fitted with other weights of the name {weights} than the ones installed",
-                "Import the weights it was fitted with, or train the category again",
-            )
+    for name, sha256 in card.weights.items():
+        weights.verify(weights.find(name), sha256)
     cls = pipeline_class(card.pipeline)
     pipeline = cls(cls.Config.from_mapping(card.config), replace(runtime, seed=card.seed))
     try:
