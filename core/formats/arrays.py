@@ -39,7 +39,9 @@ def read_npy(path: Path) -> RawScan:
     try:
         with path.open("rb") as file:
             array = _array(path, file, size)
-    except (OSError, ValueError, EOFError) as error:
+    except (ScanError, MemoryError):
+        raise
+    except Exception as error:  # NumPy parses the header as Python, which fails in many ways
         raise _damaged(path, error) from error
     return raw_of_arrays(path, {"points": array})
 
@@ -61,7 +63,7 @@ def read_npz(path: Path) -> RawScan:
             for role, name in chosen.items():
                 with archive.open(members[name]) as file:
                     arrays[role] = _array(path, file, members[name].file_size, name)
-    except ScanError:
+    except (ScanError, MemoryError):
         raise
     except Exception as error:  # zipfile and zlib raise many types for damaged files
         raise _damaged(path, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,10 @@ def read(path: Path) -> RawScan:
             "Install it: pip install 'nominal[las]'",
         ) from error
     size = file_size(path)
+    _check_header(path, size)
     try:
-        with laspy.open(path) as file:
+        # Not the parallel reader: it reserves what a damaged chunk table asks for, and aborts if that fails.
+        with laspy.open(path, laz_backend=laspy.LazBackend.Lazrs) as file:
             header = file.header
             count = header.point_count
             check_points(path, count)
@@ -59,3 +62,47 @@ def read(path: Path) -> RawScan:
             colors = None
     labels = np.asarray(data["label"]) if "label" in names else None
     return RawScan(points, colors=colors, labels=labels)
+
+
+def _check_header(path: Path, size: int) -> None:
+    """Raise if the header counts more records than the file has room for: laspy would try to read them all.
+
+    Offsets as in the LAS 1.4 R15 specification, table 3.
+    """
+    with path.open("rb") as file:
+        header = file.read(375)
+    if len(header) < 227:
+        raise ScanError(f"{path} ends within its header", _DAMAGED)
+    header_size, data_offset, records = struct.unpack_from("<HII", header, 94)
+    extended = 0
+    if header[25] >= 4 and len(header) >= 247:
+        start, extended = struct.unpack_from("<QI", header, 235)
+        if extended and start + 60 * extended > size:
+            raise ScanError(f"{path} claims {extended:,} extended records, more than it holds", _DAMAGED)
+    if not header_size + 54 * records <= data_offset <= size:
+        raise ScanError(
+            f"{path} claims {records:,} variable records and points from byte {data_offset:,} of {size:,}", _DAMAGED
+        )
+    if header[104] & 0x80:
+        _check_chunk_table(path, data_offset, size)
+
+
+def _check_chunk_table(path: Path, data_offset: int, size: int) -> None:
+    """Raise if a LAZ file's table of chunks is not there or counts more chunks than it has bytes.
+
+    The decompressor reserves memory for that count, and aborts the whole program where that fails. Layout as in the
+    LASzip specification: the first eight bytes of the data say where the table lies; it begins with version and count.
+    """
+    with path.open("rb") as file:
+        file.seek(data_offset)
+        first = file.read(8)
+        where = int.from_bytes(first, "little", signed=True) if len(first) == 8 else size
+        if where == -1:  # written to a stream: the offset lies at the very end
+            file.seek(-8, 2)
+            where = int.from_bytes(file.read(8), "little", signed=True)
+        count = size
+        if data_offset + 8 <= where <= size - 8:
+            file.seek(where)
+            count = int.from_bytes(file.read(8)[4:], "little")
+    if count >= size:
+        raise ScanError(f"{path} has no sound table of its compressed chunks", _DAMAGED)

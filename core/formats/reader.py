@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import ScanError
 from core.formats import arrays, e57, hdf5, las, obj, pcd, ply, stl, text, tiff
 from core.formats.fields import role_of
@@ -104,7 +106,9 @@ def read_scan(
     """
     path = Path(path)
     try:
-        return _read(path, unit, image, ground_truth, MeshSampling(mesh_points, seed))
+        # Damaged bytes are numbers too: values are checked by what they are, not by NumPy's warnings.
+        with np.errstate(all="ignore"):
+            return _read(path, unit, image, ground_truth, MeshSampling(mesh_points, seed))
     except MemoryError as error:
         raise ScanError(f"{path} does not fit into this computer's memory", "Thin the scan") from error
     except OSError as error:
@@ -160,7 +164,12 @@ def _check_kind(path: Path, kind: str) -> None:
     if found == "text" and kind in ("PCD", "STL", "OBJ") and not text.holds_numbers(path):
         return
     suffix = _SUFFIX_OF_KIND.get(found)
-    what = "rows of numbers" if found == "text" and text.holds_numbers(path) else f"{found} content"
+    what = f"{found} content"
+    if found == "text":
+        if text.holds_numbers(path):
+            what = "rows of numbers"
+        else:
+            suffix, what = None, "text"
     raise ScanError(
         f"{path} is named {path.suffix} but holds {what}",
         f"Rename it to {path.stem}{suffix}, or export it again" if suffix else "Export the scan again",

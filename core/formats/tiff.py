@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -10,6 +12,8 @@ import tifffile
 from core.errors import ScanError
 from core.formats.limits import check_points, file_size
 from core.formats.raw import RawScan
+
+_DAMAGED = "The file is cut short or damaged: copy or export it again"
 
 
 def read(path: Path) -> RawScan:
@@ -27,14 +31,15 @@ def read(path: Path) -> RawScan:
             shape, dtype = tuple(page.shape), page.dtype
             problem = _problem(shape, dtype)
             if not problem:
-                check_points(path, int(np.prod(shape)) // 3)
+                check_points(path, math.prod(shape) // 3)
+                _check_bytes(path, page, file_size(path))
                 points = page.asarray()
     except ScanError:
         raise
     except Exception as error:  # tifffile raises many types for damaged files
         raise ScanError(
             f"{path} cannot be read as TIFF ({str(error)[:120] or type(error).__name__})",
-            "The file is cut short or damaged: copy or export it again",
+            _DAMAGED,
         ) from error
     if problem:
         raise ScanError(f"{path} {problem}", "Nominal needs x, y and z a pixel: (height, width, 3) as float32")
@@ -49,6 +54,18 @@ def _problem(shape: tuple[int, ...], dtype: np.dtype | None) -> str:
     if len(shape) != 3 or 3 not in (shape[0], shape[-1]):
         return f"holds an image of shape {shape}" + (", a depth image without x and y" if len(shape) == 2 else "")
     return ""
+
+
+def _check_bytes(path: Path, page: Any, size: int) -> None:
+    """Raise if the strips lie outside the file, or are too few bytes for the picture that they claim to hold."""
+    strips = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    held = sum(count for _, count in strips)
+    needed = math.prod(page.shape) * page.dtype.itemsize
+    if any(offset + count > size for offset, count in strips) or held > size:
+        raise ScanError(f"{path} ends before its pixels do", _DAMAGED)
+    # No compression that a TIFF may use packs more than 1,100 bytes of numbers into one.
+    if held * (1 if page.compression == 1 else 1100) < needed or len(strips) > page.shape[0] * page.shape[1]:
+        raise ScanError(f"{path} claims {needed:,} bytes of coordinates, but holds only {held:,}", _DAMAGED)
 
 
 def siblings(path: Path) -> tuple[Path | None, Path | None]:
