@@ -1,0 +1,94 @@
+"""Point-MAE tokens of one cloud: what a pipeline asks a backbone for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.backbones.point_mae import WIDTH, PointMAE, load_point_mae
+from core.backbones.weights import WeightSet
+from core.runtime import Runtime, in_chunks
+
+Values = NDArray[np.float32] | Tensor
+_FLOATS_PER_POINT = 128 + 256 + 3 * 512 + WIDTH  # what the token encoder holds at once
+
+
+def cut_groups(
+    points: NDArray[np.float32], centers_index: NDArray[np.int64], neighbors: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The groups (G, k, 3), each minus its centre, and the centres (G, 3) of a cloud (N, 3).
+
+    Parameters
+    ----------
+    centers_index : (G,) integer array
+    neighbors : (G, k) integer array
+        Both as ``core.geometry.patches.Patches`` holds them.
+    """
+    centers = points[centers_index]
+    return points[neighbors] - centers[:, None], centers
+
+
+def point_tokens(
+    groups: Values,
+    centers: Values,
+    weights: WeightSet,
+    runtime: Runtime,
+    *,
+    layers: Sequence[int] = (),
+    cloud_statistics: bool = False,
+) -> Tensor:
+    """Tokens of one cloud, computed on the runtime's device within its memory budget.
+
+    Parameters
+    ----------
+    groups : (G, k, 3) array or tensor
+        The points of each group, minus its centre; in unit-sphere scale unless ``cloud_statistics``.
+    centers : (G, 3) array or tensor
+    weights : WeightSet
+        The network is read once for each set and device, and kept.
+    layers : sequence of int
+        0-based blocks to concatenate, see ``PointMAE.forward``.
+    cloud_statistics : bool
+        Normalise by the cloud's own statistics, for clouds in metric coordinates. The token encoder then takes all
+        groups at once, whatever the budget.
+
+    Returns
+    -------
+    (G, 384 * max(1, len(layers))) float32 tensor
+        On the runtime's device.
+
+    Raises
+    ------
+    WeightsError, DeviceError
+    """
+    device = runtime.device
+    model = extractor(weights, device, cloud_statistics)
+    patches = torch.as_tensor(groups, dtype=torch.float32).to(device)[None]
+    places = torch.as_tensor(centers, dtype=torch.float32).to(device)[None]
+    count, k = patches.shape[1:3]
+    with torch.inference_mode():
+        if cloud_statistics:
+            return model(patches, places, layers)[0].clone()
+        tokens = torch.empty(1, count, WIDTH, device=device)
+
+        def encode(part: slice) -> None:
+            tokens[:, part] = model.encoder(patches[:, part])
+
+        in_chunks(count, runtime.rows_per_chunk(4 * k * _FLOATS_PER_POINT), encode)
+        return model.transform(tokens, places, layers)[0].clone()
+
+
+def extractor(weights: WeightSet, device: torch.device, cloud_statistics: bool = False) -> PointMAE:
+    """The network with these weights on this device, read once and kept."""
+    return _extractor(weights, weights.sha256, str(device), cloud_statistics)
+
+
+@lru_cache(maxsize=4)
+def _extractor(weights: WeightSet, sha256: str, device: str, cloud_statistics: bool) -> PointMAE:
+    """``sha256`` is in the key so that a replaced file is read again."""
+    return load_point_mae(weights, device=device, cloud_statistics=cloud_statistics)
