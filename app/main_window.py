@@ -1,0 +1,688 @@
+"""The main window: the view in the middle, docks around it, menus and keys. Shows and asks; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QDialog,
+    QDockWidget,
+    QFileDialog,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QPlainTextEdit,
+    QTabWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import ACTIONS, FILE, MENUS, VIEW, in_menu
+from app.dialogs.about import AboutDialog, KeysDialog
+from app.dialogs.add_category import AddCategoryDialog
+from app.dialogs.error import ErrorDialog
+from app.dialogs.export import ExportDialog, save_picture
+from app.dialogs.train import TrainDialog
+from app.fields import field_of
+from app.icons import icon
+from app.panels.defects import DefectsPanel
+from app.panels.guide import Guide
+from app.panels.inspect import InspectPanel
+from app.panels.library import LibraryPanel
+from app.panels.maps import MapsPanel
+from app.panels.panel import Panel, scrolled
+from app.panels.thresholds import ThresholdsPanel
+from app.quantities import number
+from app.session import ANOMALY, Session
+from app.settings import SettingsFile
+from app.status import StatusBar
+from app.theme import CHOICES, Theme, ThemeController
+from app.viewer.field import ViewMode
+from app.viewer.viewer import Viewer
+from core.store.model_file import SUFFIX
+
+_STATE_VERSION = 1
+_TEXT_ENTRY = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
+
+
+class MainWindow(QMainWindow):
+    """The one window.
+
+    Parameters
+    ----------
+    session : Session
+    theme : ThemeController
+    settings_file : SettingsFile
+    make_viewer : callable, optional
+        Makes the 3D view; tests may give a stand-in that needs no graphics.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        theme: ThemeController,
+        settings_file: SettingsFile,
+        make_viewer: Callable[[], QWidget] = Viewer,
+    ) -> None:
+        super().__init__()
+        self.session, self.theme, self._settings_file = session, theme, settings_file
+        self._guarded = session.failures.guarded
+        self._dialogs: list[QDialog] = []
+        self._guide_step = 0
+        self._closing = False
+        self.setWindowTitle("Nominal")
+        self.setObjectName("nominal")
+        self.setAcceptDrops(True)
+        self.setDockOptions(
+            QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AnimatedDocks
+        )
+        self.actions_by_id = self._make_actions()
+        self.viewer: Viewer = make_viewer()  # type: ignore[assignment]
+        self.guide = Guide()
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.guide)
+        layout.addWidget(self.viewer, 1)
+        self.setCentralWidget(middle)
+
+        self.library = LibraryPanel(session)
+        self.inspect_panel = InspectPanel(session, self.actions_by_id["inspect"], self.actions_by_id["train"])
+        self.thresholds = ThresholdsPanel(session)
+        self.maps = MapsPanel(session)
+        self.defects = DefectsPanel(session)
+        self._panels: tuple[Panel, ...] = (
+            self.library, self.inspect_panel, self.thresholds, self.maps, self.defects
+        )  # fmt: skip
+        self.status = StatusBar(session)
+        self.setStatusBar(self.status)
+        self._docks = self._lay_docks()
+        self._fill_menus()
+        self._fill_toolbar()
+        self._connect()
+        self.set_theme(theme.theme)
+        self._apply_view_settings()
+        self._default_state = self.saveState(_STATE_VERSION)
+        self._restore_geometry()
+        self._refresh_actions()
+        self.viewer.set_hint(
+            self.tr(
+                "Open a scan, or drop one here.\nA folder of good parts becomes a category that models are trained for."
+            )
+        )
+        self.setTabOrder(self.library.search, self.library.tree)
+
+    # -- building
+
+    def _make_actions(self) -> dict[str, QAction]:
+        made = {}
+        for spec in ACTIONS:
+            action = QAction(spec.shown_text, self)
+            action.setObjectName(spec.id)
+            action.setIconText(spec.shown_text.replace("&", "").removesuffix(" …"))
+            action.setShortcuts([QKeySequence(k) for k in spec.keys if len(k) > 1])
+            keys = QKeySequence(spec.keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if spec.keys else ""
+            action.setToolTip(f"{spec.shown_tip} ({keys})" if keys else spec.shown_tip)
+            action.setStatusTip(spec.shown_tip)
+            action.triggered.connect(self._guarded(partial(self._do, spec.id)))
+            for key in (k for k in spec.keys if len(k) == 1):
+                shortcut = QShortcut(QKeySequence(key), self)
+                shortcut.activated.connect(self._guarded(partial(self._do_by_letter, spec.id, key)))
+            self.addAction(action)
+            made[spec.id] = action
+        return made
+
+    def _do(self, action_id: str, *_: object) -> None:
+        getattr(self, f"do_{action_id}")()
+
+    def _do_by_letter(self, action_id: str, key: str) -> None:
+        """Single letters are keys of the view; where text is typed or searched they stay letters."""
+        focus = QApplication.focusWidget()
+        if isinstance(focus, _TEXT_ENTRY):
+            if isinstance(focus, QLineEdit):
+                focus.insert(key.lower())
+            return
+        if isinstance(focus, QAbstractItemView) and self.library.isAncestorOf(focus) and key.isdigit():
+            return
+        self._refresh_actions()
+        if self.actions_by_id[action_id].isEnabled():
+            self.actions_by_id[action_id].trigger()
+
+    def _lay_docks(self) -> dict[str, QDockWidget]:
+        area = Qt.DockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
+        docks = {}
+        for key, title, panel, side in (
+            ("library", self.tr("Library"), self.library, area.LeftDockWidgetArea),
+            ("inspect", self.tr("Inspect"), self.inspect_panel, area.RightDockWidgetArea),
+            ("thresholds", self.tr("Thresholds"), self.thresholds, area.RightDockWidgetArea),
+            ("maps", self.tr("Maps"), self.maps, area.RightDockWidgetArea),
+            ("defects", self.tr("Defects"), self.defects, area.BottomDockWidgetArea),
+        ):
+            dock = QDockWidget(title, self)
+            dock.setObjectName(f"dock-{key}")
+            dock.setWidget(scrolled(panel) if side == area.RightDockWidgetArea else panel)
+            dock.setFeatures(
+                QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+            )
+            self.addDockWidget(side, dock)
+            docks[key] = dock
+        self.tabifyDockWidget(docks["thresholds"], docks["maps"])
+        docks["thresholds"].raise_()
+        self.setTabPosition(area.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        self.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
+        self.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
+        self.resizeDocks([docks["inspect"], docks["thresholds"]], [320, 480], Qt.Orientation.Vertical)
+        return docks
+
+    def _fill_menus(self) -> None:
+        for menu_text in MENUS:
+            menu = self.menuBar().addMenu(QCoreApplication.translate("Actions", menu_text))
+            menu.setToolTipsVisible(True)
+            for spec in in_menu(menu_text):
+                if spec.separated:
+                    menu.addSeparator()
+                menu.addAction(self.actions_by_id[spec.id])
+                if spec.id == "open":
+                    self._recent_menu = menu.addMenu(self.tr("Open &recent"))
+                    self._recent_menu.aboutToShow.connect(self._guarded(self._fill_recent))
+                    self._recent_menu.setEnabled(bool(self.session.settings.recent))
+            menu.aboutToShow.connect(self._guarded(self._refresh_actions))
+            if menu_text == VIEW:
+                self._fill_view_menu(menu)
+        assert FILE in MENUS
+
+    def _fill_view_menu(self, menu: QMenu) -> None:
+        menu.addSeparator()
+        panels = menu.addMenu(self.tr("&Panels"))
+        for dock in self._docks.values():
+            panels.addAction(dock.toggleViewAction())
+        panels.addSeparator()
+        again = panels.addAction(self.tr("As at the &first start"))
+        again.triggered.connect(self._guarded(lambda *_: self._default_layout()))
+        texts = {"system": self.tr("As the &system"), "light": self.tr("&Light"), "dark": self.tr("&Dark")}
+        self._theme_actions = self._choices(
+            menu.addMenu(self.tr("&Theme")), {c: texts[c] for c in CHOICES}, self.theme.choice, self._choose_theme
+        )
+        devices = {"auto": self.tr("&Automatic"), "cpu": self.tr("&CPU"), "cuda": self.tr("C&UDA GPU")}
+        self._device_actions = self._choices(
+            menu.addMenu(self.tr("De&vice")), devices, self.session.settings.device, self._choose_device
+        )
+
+    def _choices(
+        self, menu: QMenu, texts: dict[str, str], chosen: str, choose: Callable[[str], None]
+    ) -> dict[str, QAction]:
+        group = QActionGroup(menu)
+        made = {}
+        for key, text in texts.items():
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(key == chosen)
+            action.triggered.connect(self._guarded(lambda _=False, key=key: choose(key)))
+            group.addAction(action)
+            made[key] = action
+        return made
+
+    def _fill_toolbar(self) -> None:
+        bar = QToolBar(self.tr("Tools"))
+        bar.setObjectName("toolbar")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        with_words = {"open", "add_folder", "inspect", "train", "export"}
+        order = (
+            "open", "add_folder", "train", "", "inspect", "inspect_all", "previous", "next", "", "undo", "redo", "",
+            "fit", "", "export", "", "shortcuts",
+        )  # fmt: skip
+        for action_id in order:
+            if not action_id:
+                bar.addSeparator()
+                continue
+            bar.addAction(self.actions_by_id[action_id])
+            button = bar.widgetForAction(self.actions_by_id[action_id])
+            if isinstance(button, QToolButton):
+                button.setAccessibleName(self.actions_by_id[action_id].iconText())
+                button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+                if action_id in with_words:
+                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        words = {
+            "open": self.tr("Open"),
+            "add_folder": self.tr("Add folder"),
+            "train": self.tr("Train"),
+            "export": self.tr("Export"),
+        }
+        for action_id, text in words.items():
+            self.actions_by_id[action_id].setIconText(text)
+        self.addToolBar(bar)
+
+    def _connect(self) -> None:
+        session, guarded = self.session, self._guarded
+        session.scan_changed.connect(guarded(self._show_scan))
+        session.result_changed.connect(guarded(self._show_result))
+        session.inspection_changed.connect(guarded(self._show_inspection))
+        session.map_changed.connect(guarded(self._show_field))
+        session.picked_changed.connect(guarded(self._show_picked))
+        session.thresholds_changed.connect(guarded(self._show_mark))
+        session.folder_offered.connect(guarded(self._offer_folder))
+        session.demo_ready.connect(guarded(self._start_guide))
+        session.recent_changed.connect(
+            guarded(lambda: self._recent_menu.setEnabled(bool(self.session.settings.recent)))
+        )
+        for signal in (
+            session.scan_changed, session.model_changed, session.inspection_changed, session.category_changed,
+            session.thresholds_changed, session.jobs.changed,
+        ):  # fmt: skip
+            signal.connect(guarded(self._refresh_actions))
+        session.undo_stack.indexChanged.connect(guarded(lambda _: self._refresh_actions()))
+        session.undo_stack.indexChanged.connect(guarded(lambda _: self._guide_on(by_threshold=True)))
+        session.inspection_changed.connect(guarded(self._guide_on))
+        session.failures.happened.connect(self._show_failure)
+        session.jobs.failed.connect(lambda _, error: session.failures.report(error))
+        session.jobs.stopped.connect(guarded(lambda job: self._say_stopped(job.title)))
+        self.theme.changed.connect(guarded(self.set_theme))
+        self.viewer.picked.connect(guarded(session.pick))
+        self.viewer.shown_points_changed.connect(guarded(self.status.show_points))
+        self.library.folder_wanted.connect(guarded(self.do_add_folder))
+        self.library.demo_wanted.connect(guarded(self.do_open_demo))
+        self.library.training_wanted.connect(guarded(self._train_category))
+        self.library.batch_wanted.connect(guarded(self.do_inspect_all))
+        self.maps.mode_chosen.connect(guarded(self.viewer.set_mode))
+        self.maps.range_chosen.connect(guarded(lambda _: self._show_field()))
+        self.maps.point_size_chosen.connect(guarded(lambda px: self.viewer.set_point_size(px or None)))
+        self.maps.eye_dome_chosen.connect(guarded(self.viewer.set_eye_dome))
+        self.maps.parallel_chosen.connect(guarded(self.viewer.set_projection))
+        self.maps.score_map_chosen.connect(guarded(self.viewer.set_score_map))
+        self.defects.chosen.connect(guarded(self.viewer.outline))
+        self.defects.visited.connect(guarded(self.viewer.fly_to))
+        self.status.cancel_wanted.connect(guarded(self.do_cancel))
+        self.guide.acted.connect(guarded(self._guide_act))
+        self.guide.dismissed.connect(guarded(self._guide_end))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Dress the parts that the palette does not reach."""
+        for spec in ACTIONS:
+            if spec.icon:
+                self.actions_by_id[spec.id].setIcon(icon(spec.icon, theme))
+        for panel in self._panels:
+            panel.set_theme(theme)
+        self.status.set_theme(theme)
+        self.guide.set_theme(theme)
+        self.viewer.set_theme(theme.dark)
+        self.setWindowIcon(icon("nominal", theme))
+
+    def _apply_view_settings(self) -> None:
+        settings = self.session.settings
+        self.viewer.set_point_size(settings.point_size or None)
+        self.viewer.set_eye_dome(settings.eye_dome)
+        self.viewer.set_projection(settings.parallel)
+        self.viewer.set_score_map(settings.score_map)
+
+    # -- following the session
+
+    def _refresh_actions(self) -> None:
+        for spec in ACTIONS:
+            self.actions_by_id[spec.id].setEnabled(spec.when(self.session))
+        stack = self.session.undo_stack
+        for action_id, text, name in (
+            ("undo", self.tr("&Undo"), stack.undoText()),
+            ("redo", self.tr("&Redo"), stack.redoText()),
+        ):
+            action = self.actions_by_id[action_id]
+            action.setText(f"{text} {name}".strip())
+            action.setToolTip(f"{text} {name}".replace("&", "").strip() + f" ({action.shortcut().toString()})")
+
+    def _show_scan(self) -> None:
+        session = self.session
+        self.viewer.set_scan(session.scan)
+        name = session.entry.key if session.entry is not None else ""
+        self.setWindowTitle(f"{name} – Nominal" if name else "Nominal")
+
+    def _show_result(self) -> None:
+        self.viewer.outline(None)
+        self._show_field()
+        self.viewer.set_mode(self.maps.shown_mode)
+
+    def _show_field(self) -> None:
+        session = self.session
+        shown = session.maps().get(session.shown_map)
+        if shown is None or session.scan is None:
+            self.viewer.set_field(None)
+            return
+        calibration = session.model.calibration if session.model is not None else None
+        self.viewer.set_field(
+            field_of(session.shown_map, shown, session.scan.unit, calibration, self.maps.current_limits)
+        )
+        self._show_mark()
+
+    def _show_mark(self) -> None:
+        thresholds = self.session.thresholds
+        on_score = self.session.judged is not None and self.session.shown_map == ANOMALY
+        self.viewer.set_threshold_mark(thresholds.point if thresholds is not None and on_score else None)
+
+    def _show_inspection(self) -> None:
+        inspection = self.session.inspection
+        self.viewer.set_mask(None if inspection is None else inspection.defects.mask)
+        self.viewer.set_defects([] if inspection is None else list(inspection.defects.defects))
+        self._show_mark()
+
+    def _show_picked(self) -> None:
+        session = self.session
+        index = session.picked
+        self.viewer.set_picked(-1 if index is None else index)
+        shown = session.maps().get(session.shown_map)
+        if index is not None and shown is not None:
+            value = float(shown.values[index])
+            self.viewer.set_picked_note(f"{shown.title}: {number(value)}" if np.isfinite(value) else "")
+
+    def _show_failure(self, error: BaseException) -> None:
+        """One dialog a failure, and never a pile of them."""
+        waiting = [d for d in self._dialogs if isinstance(d, ErrorDialog)]
+        if any(str(d.error) == str(error) for d in waiting) or len(waiting) >= 3 or self._closing:
+            return
+        self._open(ErrorDialog(error, self.theme.theme, self))
+
+    def _say_stopped(self, title: str) -> None:
+        job = self.session.jobs.current
+        if job is None:
+            self.session.message.emit(self.tr("Stopped: {title}.").format(title=title))
+
+    def _open(self, dialog: QDialog) -> QDialog:
+        """Show a dialog without blocking; several may be open."""
+        self._dialogs.append(dialog)
+        dialog.finished.connect(lambda *_: self._dialogs.remove(dialog) if dialog in self._dialogs else None)
+        dialog.show()
+        return dialog
+
+    def dialog(self, kind: type[QDialog]) -> QDialog | None:
+        """The open dialog of a kind, the newest first."""
+        return next((d for d in reversed(self._dialogs) if isinstance(d, kind)), None)
+
+    # -- the actions
+
+    def do_open(self) -> None:
+        from core.formats.reader import SUFFIXES
+
+        scans = " ".join(f"*{s}" for s in SUFFIXES)
+        filters = ";;".join(
+            (
+                self.tr("Scans and models ({patterns})").format(patterns=f"{scans} *{SUFFIX}"),
+                self.tr("All files (*)"),
+            )
+        )
+        start = self.session.settings.recent[0] if self.session.settings.recent else ""
+        names, _ = QFileDialog.getOpenFileNames(self, self.tr("Open scans"), start, filters)
+        self.open_paths([Path(name) for name in names])
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open scans, folders or models, as dropped or given on the command line."""
+        if paths:
+            self.session.open_paths(list(paths))
+
+    def do_add_folder(self) -> None:
+        self._offer_folder(None)
+
+    def _offer_folder(self, folder: Path | None) -> None:
+        self._open(AddCategoryDialog(self.session, folder, self))
+
+    def do_open_demo(self) -> None:
+        self.session.open_demo()
+
+    def do_export(self) -> None:
+        self.session.flush()
+        inspection = self.session.inspection
+        if inspection is not None:
+            self._open(ExportDialog(self.session, inspection, self.viewer.screenshot, self))
+
+    def do_save_picture(self) -> None:
+        picture = self.viewer.screenshot()
+        name = (self.session.entry.key if self.session.entry is not None else "scan").replace("/", "_")
+        folder = Path(self.session.settings.export_folder or Path.home())
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save picture"), str(folder / f"{name}.png"), self.tr("PNG picture (*.png)")
+        )
+        if path:
+            save_picture(picture, Path(path).with_suffix(".png"))
+
+    def do_quit(self) -> None:
+        self.close()
+
+    def do_undo(self) -> None:
+        self.session.undo_stack.undo()
+
+    def do_redo(self) -> None:
+        self.session.undo_stack.redo()
+
+    def do_find(self) -> None:
+        self._docks["library"].show()
+        self.library.search.setFocus()
+        self.library.search.selectAll()
+
+    def do_inspect(self) -> None:
+        self.session.inspect()
+
+    def do_inspect_all(self) -> None:
+        self.session.inspect_all()
+
+    def do_previous(self) -> None:
+        self.session.step(-1)
+
+    def do_next(self) -> None:
+        self.session.step(1)
+
+    def do_reset_thresholds(self) -> None:
+        self.session.reset_thresholds()
+
+    def do_train(self) -> None:
+        running = self.dialog(TrainDialog)
+        if running is not None:
+            running.show()
+            running.raise_()
+            return
+        category = self.session.category
+        if category is None:
+            self._open(TrainDialog(self.session, self.theme.theme, parent=self))
+        else:
+            self._open(
+                TrainDialog(self.session, self.theme.theme, category.root, category.unit, category.name, parent=self)
+            )
+
+    def _train_category(self, name: str) -> None:
+        known = next((c for c in self.session.categories if c.name == name), None)
+        if known is not None and self.dialog(TrainDialog) is None:
+            self._open(TrainDialog(self.session, self.theme.theme, known.folder, known.unit, known.name, parent=self))
+        else:
+            self.do_train()
+
+    def do_cancel(self) -> None:
+        job = self.session.jobs.current
+        if job is not None and job.tag == "batch":
+            self.session.jobs.cancel("batch")
+        else:
+            self.session.jobs.cancel()
+
+    def do_fit(self) -> None:
+        self.viewer.fit()
+
+    def do_view_iso(self) -> None:
+        self.viewer.view("iso")
+
+    def do_view_front(self) -> None:
+        self.viewer.view("front")
+
+    def do_view_back(self) -> None:
+        self.viewer.view("back")
+
+    def do_view_left(self) -> None:
+        self.viewer.view("left")
+
+    def do_view_right(self) -> None:
+        self.viewer.view("right")
+
+    def do_view_top(self) -> None:
+        self.viewer.view("top")
+
+    def do_view_bottom(self) -> None:
+        self.viewer.view("bottom")
+
+    def do_mode_heatmap(self) -> None:
+        self.maps.set_mode(ViewMode.HEATMAP)
+
+    def do_mode_mask(self) -> None:
+        self.maps.set_mode(ViewMode.MASK)
+
+    def do_mode_rgb(self) -> None:
+        self.maps.set_mode(ViewMode.RGB)
+
+    def do_mode_plain(self) -> None:
+        self.maps.set_mode(ViewMode.PLAIN)
+
+    def do_mode_ground_truth(self) -> None:
+        self.maps.set_mode(ViewMode.GROUND_TRUTH)
+
+    def do_next_defect(self) -> None:
+        self.defects.select_next()
+
+    def do_shortcuts(self) -> None:
+        if self.dialog(KeysDialog) is None:
+            self._open(KeysDialog(self))
+
+    def do_guide(self) -> None:
+        self._start_guide(again=True)
+
+    def do_about(self) -> None:
+        self._open(AboutDialog(self.theme.theme, self.session.methods, self.session.device_title, self))
+
+    def _choose_theme(self, choice: str) -> None:
+        self.session.settings.theme = choice
+        self.theme.choose(choice)
+
+    def _choose_device(self, choice: str) -> None:
+        self.session.settings.device = choice
+        self.session.prepare()
+        self.session.reload_models()
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for text in self.session.settings.recent:
+            action = self._recent_menu.addAction(text)
+            action.triggered.connect(self._guarded(partial(self._open_recent, text)))
+
+    def _open_recent(self, text: str, *_: object) -> None:
+        self.open_paths([Path(text)])
+
+    # -- the first steps
+
+    def _start_guide(self, again: bool = False) -> None:
+        if self.session.settings.guide_done and not again:
+            return
+        self._guide_step = 1
+        self._say_guide()
+
+    def _say_guide(self) -> None:
+        texts = {
+            1: (
+                self.tr(
+                    "This is a demo part that may have a defect. "
+                    "Inspect holds it against the good parts that the model knows."
+                ),
+                self.tr("Inspect"),
+            ),
+            2: (
+                self.tr(
+                    "The colours show where the part departs from good ones. Drag the line in the histogram on "
+                    "the right: marked points, defects and verdict follow at once."
+                ),
+                "",
+            ),
+            3: (
+                self.tr(
+                    "Undo takes the change back (Ctrl+Z). Export writes an annotated PLY and the defects as a table."
+                ),
+                self.tr("Export …"),
+            ),
+        }
+        if self._guide_step in texts:
+            self.guide.say(*texts[self._guide_step])
+
+    def _guide_on(self, by_threshold: bool = False) -> None:
+        """Go to the next step when its own was done."""
+        if self._guide_step == 1 and self.session.inspection is not None:
+            self._guide_step = 2
+            self._say_guide()
+        elif self._guide_step == 2 and by_threshold and self.session.thresholds_by_hand:
+            self._guide_step = 3
+            self._say_guide()
+
+    def _guide_act(self) -> None:
+        if self._guide_step == 1:
+            if self.session.model is None:
+                self.do_train()
+            else:
+                self.do_inspect()
+        else:
+            self._guide_end()
+            self.do_export()
+
+    def _guide_end(self) -> None:
+        self._guide_step = 0
+        self.session.settings.guide_done = True
+        self.guide.hide()
+
+    # -- the window itself
+
+    def _default_layout(self) -> None:
+        self.restoreState(self._default_state, _STATE_VERSION)
+
+    def _restore_geometry(self) -> None:
+        kept = self._settings_file.geometry()
+        geometry, state = kept.value("geometry"), kept.value("state")
+        if geometry is None or not self.restoreGeometry(geometry):
+            self.resize(1440, 900)
+        if state is not None:
+            self.restoreState(state, _STATE_VERSION)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        # Opened after the drop has ended, so that the program it comes from does not wait for a dialog.
+        QTimer.singleShot(0, self, self._guarded(lambda: self.open_paths(paths)))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Save, stop the work, and close the view before Qt takes the window apart."""
+        self._closing = True
+        kept = self._settings_file.geometry()
+        kept.setValue("geometry", self.saveGeometry())
+        kept.setValue("state", self.saveState(_STATE_VERSION))
+        kept.sync()
+        self._settings_file.save(self.session.settings)
+        for dialog in list(self._dialogs):
+            dialog.hide()
+        self.session.close()
+        self.viewer.close()
+        super().closeEvent(event)

@@ -1,0 +1,1 @@
+"""The docks: each shows one side of the session and asks it for changes."""

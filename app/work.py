@@ -1,0 +1,229 @@
+"""What the worker does for the window. Runs without Qt, in the worker thread; the heavy imports happen there too.
+
+Importing torch, open3d and the methods takes seconds. This module is light, so that the window is on the screen first.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from core.errors import ModelError, NominalError
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from core.datasets.category import Category, ScanEntry
+    from core.inspection.calibration import Calibration
+    from core.inspection.thresholds import Thresholds
+    from core.inspection.verdict import Inspection
+    from core.pipelines.config import Setting
+    from core.runtime import DeviceChoice, Runtime
+    from core.scan import Scan
+    from core.store.history import History
+    from core.store.library import Library
+    from core.store.model_file import ModelCard
+    from core.workflow import Judged, Model
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train.
+
+    Attributes
+    ----------
+    category : Category
+        As recognised.
+    pipeline, preset : str
+    changes : mapping
+        Settings that differ from the preset's.
+    name : str
+        The model's name; empty for the default.
+    part_budget, point_budget : float
+        Share of good parts that may be rejected, of good points that may be marked.
+    """
+
+    category: Category
+    pipeline: str
+    preset: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    part_budget: float = 0.05
+    point_budget: float = 0.001
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model that is now in the library."""
+
+    path: Path
+    model: Model
+
+    @property
+    def card(self) -> ModelCard:
+        return self.model.card
+
+    @property
+    def calibration(self) -> Calibration:
+        return self.model.calibration
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A scan that was read, and the entry that it was read from."""
+
+    entry: ScanEntry
+    scan: Scan
+
+
+@dataclass(frozen=True)
+class Method:
+    """A pipeline as the window offers it."""
+
+    id: str
+    title: str
+    summary: str
+    paper: str
+    reference: bool
+    presets: tuple[str, ...]
+    min_scans: int
+    settings: tuple[Setting, ...]
+    preset_values: Mapping[str, Mapping[str, Any]]
+
+
+@lru_cache(maxsize=4)
+def runtime(device: str) -> Runtime:
+    """The runtime for a choice of device."""
+    from core.runtime import Runtime
+
+    return Runtime.choose(cast("DeviceChoice", device))
+
+
+@lru_cache(maxsize=1)
+def methods() -> tuple[Method, ...]:
+    """All pipelines, the papers' first."""
+    from core.pipelines.registry import pipeline_class, pipeline_ids
+
+    found = []
+    for pipeline_id in pipeline_ids():
+        cls = pipeline_class(pipeline_id)
+        found.append(
+            Method(
+                id=pipeline_id,
+                title=cls.title,
+                summary=cls.summary,
+                paper=cls.paper,
+                reference=cls.reference,
+                presets=tuple(cls.Config.PRESETS),
+                min_scans=cls.min_scans,
+                settings=cls.Config.settings(),
+                preset_values={name: cls.Config.preset(name).to_mapping() for name in cls.Config.PRESETS},
+            )
+        )
+    return tuple(found)
+
+
+def recognise(folder: Path, unit: str, name: str | None) -> Category:
+    """The category that a folder is."""
+    from core.datasets.category import recognise as recognised
+
+    return recognised(folder, unit=unit, name=name)
+
+
+def open_entry(category: Category | None, entry: ScanEntry, unit: str) -> Opened:
+    """Read a scan, of a category or a loose one."""
+    from core.formats.reader import read_scan
+
+    if category is not None:
+        return Opened(entry, category.load(entry))
+    return Opened(entry, read_scan(entry.path, unit=unit))
+
+
+def load_model(path: Path, device: str) -> Model:
+    """Read a model for a device."""
+    from core import workflow
+
+    return workflow.load(path, runtime(device))
+
+
+def score(model: Model, scan: Scan, progress: Progress) -> Judged:
+    """Score a scan."""
+    from core import workflow
+
+    return workflow.score(model, scan, progress)
+
+
+def note(
+    judged: Judged, thresholds: Thresholds, history: History, scan: Path | None, model: Path
+) -> NominalError | None:
+    """Write an inspection to the history; a history that cannot be written does not lose the result."""
+    if scan is None:
+        return None
+    try:
+        history.add(judged.inspect(thresholds), scan, str(model))
+    except NominalError as error:
+        return error
+    return None
+
+
+def train(request: TrainRequest, library: Library, device: str, progress: Progress) -> Trained:
+    """Train and calibrate, and only then write the model to the library: cancelling leaves nothing behind."""
+    from core import workflow
+    from core.pipelines.registry import pipeline_class
+
+    cls = pipeline_class(request.pipeline)
+    model = workflow.train(
+        request.category,
+        request.pipeline,
+        cls.Config.preset(request.preset, **request.changes),
+        runtime=runtime(device),
+        preset="custom" if request.changes else request.preset,
+        name=request.name or None,
+        part_budget=request.part_budget,
+        point_budget=request.point_budget,
+        progress=progress,
+    )
+    progress.check()
+    path = library.model_path(request.category.name, f"{request.pipeline} {model.card.preset}")
+    workflow.save(model, path)
+    return Trained(path, model)
+
+
+def demo(library: Library, device: str, progress: Progress) -> tuple[Category, Path]:
+    """The demo category and a model for it, made where missing."""
+    from core.demo import ensure_demo
+
+    return ensure_demo(library, runtime(device), progress)
+
+
+def import_model(path: Path, library: Library) -> Path:
+    """Copy a model file into the library; one that is there already stays where it is."""
+    from core.files import written_whole
+    from core.store.model_file import read_card
+
+    card = read_card(path)
+    if any(entry.path.samefile(path) for entry in library.models(card.category)):
+        return path
+    target = library.model_path(card.category, card.name)
+    try:
+        with written_whole(target) as temporary:
+            shutil.copyfile(path, temporary)
+    except OSError as error:
+        raise ModelError(f"{path} could not be copied to the library", "Check that the file can be read") from error
+    return target
+
+
+def export(
+    inspection: Inspection,
+    stem: Path,
+    formats: tuple[str, ...],
+    card: ModelCard | None,
+    calibration: Calibration | None,
+) -> tuple[Path, ...]:
+    """Write an inspection in these formats."""
+    from core.reporting.export import export as exported
+
+    return tuple(exported(inspection, stem, formats, card=card, calibration=calibration))
