@@ -18,6 +18,10 @@ _POINT_SHARE = 0.1
 """Weight of the point-to-point residual beside the point-to-plane one."""
 
 
+_THREAD_FROM = 4_000
+"""Fewer queries than this are answered sooner than a second thread starts."""
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
     """Points with normals and a tree to search them.
@@ -38,6 +42,12 @@ class Surface:
         """From points and normals."""
         exact = np.asarray(points, np.float64)
         return cls(exact, np.asarray(normals, np.float64), cKDTree(exact))
+
+    def nearest(self, points: Array, reach: float) -> tuple[Array, NDArray[np.int64]]:
+        """(N,) distance and index of the point nearest to each of ``points``; infinite and out of range if beyond."""
+        workers = -1 if len(points) >= _THREAD_FROM else 1
+        distances, found = self.tree.query(points, distance_upper_bound=reach, workers=workers)
+        return distances, found
 
 
 def moved(points: Array, transform: Array) -> Array:
@@ -74,7 +84,7 @@ def refine(source: Array, target: Surface, transform: Array, reach: float, steps
     """
     for _ in range(steps):
         placed = moved(source, transform)
-        distances, found = target.tree.query(placed, distance_upper_bound=reach, workers=-1)
+        distances, found = target.nearest(placed, reach)
         near = np.isfinite(distances)
         if near.sum() < 6:
             return transform

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.geometry.icp import Array, moved, rigid, rotation_of
@@ -16,9 +17,10 @@ _EDGE_RATIO = 0.9
 
 def matches(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.int64]:
     """(M, 2) pairs of rows, each the other's nearest; nearest of each source row where there are few such."""
-    squared = np.square(target).sum(axis=1) - 2.0 * source @ target.T  # up to a constant a source row
-    forth = squared.argmin(axis=1)
-    back = (squared + np.square(source).sum(axis=1)[:, None]).argmin(axis=0)
+    likeness = torch.from_numpy(source) @ torch.from_numpy(target).T
+    one, other = np.square(source).sum(axis=1), np.square(target).sum(axis=1)
+    forth = (torch.from_numpy(other) - 2.0 * likeness).argmin(dim=1).numpy()
+    back = (torch.from_numpy(one)[:, None] - 2.0 * likeness).argmin(dim=0).numpy()
     rows = np.arange(len(source))
     mutual = back[forth] == rows
     chosen = rows[mutual] if mutual.sum() >= 100 else rows
@@ -50,7 +52,7 @@ def from_matches(source: Array, target: Array, reach: float, count: int, rng: np
     edges_a = np.linalg.norm(a - np.roll(a, 1, axis=1), axis=2)
     edges_b = np.linalg.norm(b - np.roll(b, 1, axis=1), axis=2)
     low, high = np.minimum(edges_a, edges_b), np.maximum(edges_a, edges_b)
-    sound = (low > _EDGE_RATIO * high).all(axis=1) & (low.min(axis=1) > 4 * reach)
+    sound = (low > _EDGE_RATIO * high).all(axis=1) & (low.min(axis=1) > 2 * reach)
     a, b = a[sound][:2000], b[sound][:2000]
     frames_a, frames_b = _frames(a), _frames(b)
     rotations = frames_b @ frames_a.transpose(0, 2, 1)

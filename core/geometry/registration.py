@@ -24,8 +24,10 @@ from core.geometry.normals import estimate_normals
 from core.geometry.poses import distinct, from_axes, from_matches, matches, symmetries
 from core.geometry.voxels import voxel_grid
 
-_FINE, _COARSE = 20_000, 3_000
+_FINE, _COARSE = 20_000, 2_000
 """Points that a cloud is thinned to for the last refinement and for the search of the pose."""
+_DENSE = 8_000
+"""Points of the scan that decide between poses and take part in the last refinement."""
 _FEATURE_STEPS = 5.0
 """Radius of the FPFH in steps of the coarse cloud (facts: 2.5 mm at a voxel of 0.5 mm)."""
 
@@ -85,11 +87,17 @@ class Reference:
     def symmetries(self) -> Array:
         """(S, 4, 4) turns that lay the reference nearly on itself, such as those of a gear with a keyway."""
         turns = symmetries(self.coarse.points)
-        some = self.coarse.points[:: max(1, len(self.coarse.points) // 400)]
-        reach = 2.0 * self.coarse_step
-        scores = np.array([_closeness(moved(some, turn), self.coarse, reach) for turn in turns])
-        order = np.argsort(-scores, kind="stable")
-        return turns[order[scores[order] > 0.6]][:40]
+        some, step = _every(self.coarse.points, 400), self.coarse_step
+        found: list[Array] = []
+        for pose in _likely(some, turns, self.coarse, 4.0 * step, 0.4)[:24]:
+            for reach in (6.0 * step, 3.0 * step):
+                pose = refine(some, self.coarse, pose, reach, 10, 1e-2 * step)
+            found.append(pose)
+        base = distinct(np.stack([np.eye(4), *found]), some, 3.0 * step, 16)
+        # A gear turned over and turned on: symmetries after one another are symmetries.
+        products = np.concatenate([base, *(base @ one for one in base[1:])])
+        products = distinct(_likely(some, products, self.coarse, 2.0 * step, 0.5), some, 3.0 * step, 41)
+        return np.stack([p for p in products if np.abs(moved(some, p) - some).max() > step] or [np.eye(4)])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The points, from which the rest is computed again."""
@@ -145,9 +153,8 @@ def register(
     starts = np.stack([np.eye(4), shift])
     if any_pose:
         starts = np.concatenate([starts, _guesses(source, reference, seed)])
-    transform = _best(source, reference, starts, any_pose)
-    dense = points if len(points) <= 8_000 else points[np.linspace(0, len(points) - 1, 8_000).astype(np.int64)]
-    exact = dense.astype(np.float64)
+    exact = _every(points, _DENSE).astype(np.float64)
+    transform = _best(source, exact, reference, starts, any_pose)
     for reach in (2.0 * reference.coarse_step, max(3.0 * reference.step, 0.75 * reference.coarse_step)):
         transform = refine(exact, reference.surface, transform, reach, 15, 1e-4 * reference.step)
     found = _measured(exact, reference, transform)
@@ -193,55 +200,94 @@ def _features(cloud: Surface, step: float) -> NDArray[np.float32]:
     return fpfh(points, normals, np.arange(len(points)), _FEATURE_STEPS * step)
 
 
+def _every(points: NDArray[Any], count: int) -> NDArray[Any]:
+    """At most ``count`` rows, evenly spread over the order."""
+    if len(points) <= count:
+        return points
+    return points[np.linspace(0, len(points) - 1, count).astype(np.int64)]
+
+
 def _guesses(source: Surface, reference: Reference, seed: int) -> Array:
     rng = np.random.default_rng(seed)
     pairs = matches(_features(source, reference.coarse_step), reference.features)
     matched = from_matches(
-        source.points[pairs[:, 0]], reference.coarse.points[pairs[:, 1]], 1.5 * reference.coarse_step, 60, rng
+        source.points[pairs[:, 0]], reference.coarse.points[pairs[:, 1]], 1.5 * reference.coarse_step, 150, rng
     )
     return np.concatenate([matched, from_axes(source.points, reference.coarse.points)])
 
 
-def _best(source: Surface, reference: Reference, starts: Array, any_pose: bool) -> Array:
-    """The start that leads to the best fit, refined on the coarse clouds."""
+def _best(source: Surface, dense: Array, reference: Reference, starts: Array, any_pose: bool) -> Array:
+    """The start that leads to the best fit, refined: many on few points, few on many."""
     step, coarse = reference.coarse_step, reference.coarse
-    few = source.points[:: max(1, len(source.points) // 300)]
-    some = source.points[:: max(1, len(source.points) // 1000)]
+    few = _every(source.points, 300)
+    some = _every(source.points, 500)
     wide = 0.1 * reference.diagonal
-    if len(starts) > 6:
-        scores = np.array([_closeness(moved(few, pose), coarse, 4.0 * step) for pose in starts])
-        starts = distinct(starts[np.argsort(-scores, kind="stable")], few, 8.0 * step, 8)
+    if len(starts) > 12:
+        order = np.argsort(-_closeness(few, starts, coarse, 4.0 * step), kind="stable")
+        starts = distinct(starts[order], few, 6.0 * step, 12)
     tried = []
     for pose in starts:
         for reach in (wide, wide / 2, 3.0 * step):
-            pose = refine(some, coarse, pose, reach, 12, 1e-2 * step)
+            pose = refine(some, coarse, pose, reach, 10, 3e-2 * step)
         tried.append(pose)
-    ranked = sorted(tried, key=lambda pose: -_likeness(source, coarse, pose, 2.0 * step))
-    best = ranked[0]
+    finalists = _ranked(tried, source, coarse, step)[:3]
     if any_pose and len(reference.symmetries):
-        finalists = [turn @ best for turn in reference.symmetries]
-        alike = np.array([_likeness(source, coarse, pose, 2.0 * step) for pose in finalists])
-        top = np.argsort(-alike, kind="stable")[:5]
-        ranked = [refine(some, coarse, finalists[i], 3.0 * step, 12, 1e-2 * step) for i in top] + ranked[:3]
-        best = max(ranked, key=lambda pose: _likeness(source, coarse, pose, 1.5 * step))
-    return refine(source.points, coarse, best, 2.0 * step, 15, 1e-3 * step)
+        turned = [turn @ finalists[0] for turn in reference.symmetries]
+        for pose in _ranked(turned, source, coarse, step)[:5]:
+            for reach in (wide / 2, 3.0 * step):
+                pose = refine(some, coarse, pose, reach, 10, 3e-2 * step)
+            finalists.append(pose)
+    finalists = list(distinct(np.stack(finalists), few, step, len(finalists)))
+    if len(finalists) == 1:
+        return finalists[0]
+    # Between nearly equal poses small features decide, such as a keyway: these need the dense points.
+    back = Surface.of(dense, np.zeros_like(dense))
+    close = []
+    for i, pose in enumerate(finalists):
+        pose = refine(_every(dense, 1500), reference.surface, pose, 2.0 * step, 10, 1e-2 * step)
+        finalists[i] = pose
+        forth = _closeness(dense, pose[None], reference.surface, step)[0]
+        close.append(
+            forth + 0.5 * _closeness(_every(reference.surface.points, 5000), _inverse(pose)[None], back, step)[0]
+        )
+    return finalists[int(np.argmax(close))]
 
 
-def _closeness(points: Array, target: Surface, reach: float) -> float:
-    """Mean of 1 - (d / reach)^2 over ``points``, 0 beyond ``reach``."""
-    distances = target.tree.query(points, distance_upper_bound=reach, workers=-1)[0]
-    return float(np.maximum(1.0 - np.square(np.minimum(distances, reach) / reach), 0.0).mean())
+def _ranked(poses: list[Array], source: Surface, target: Surface, step: float) -> list[Array]:
+    return sorted(poses, key=lambda pose: -_likeness(source, target, pose, 2.0 * step))
+
+
+def _likely(points: Array, poses: Array, target: Surface, reach: float, least: float) -> Array:
+    """Those of ``poses`` that lay ``points`` on ``target`` with a closeness of ``least`` or more, best first."""
+    scores = _closeness(points, poses, target, reach)
+    order = np.argsort(-scores, kind="stable")
+    kept: Array = poses[order[scores[order] >= least]]
+    return kept
+
+
+def _inverse(pose: Array) -> Array:
+    turn = pose[:3, :3].T
+    return rigid(turn, -turn @ pose[:3, 3])
+
+
+def _closeness(points: Array, poses: Array, target: Surface, reach: float) -> Array:
+    """(P,) mean of 1 - (d / reach)^2 over ``points`` in each of (P, 4, 4) ``poses``, 0 beyond ``reach``."""
+    placed = np.concatenate([moved(points, pose) for pose in poses])
+    distances, _ = target.nearest(placed, reach)
+    close = np.maximum(1.0 - np.square(np.minimum(distances, reach) / reach), 0.0)
+    means: Array = close.reshape(len(poses), -1).mean(axis=1)
+    return means
 
 
 def _likeness(source: Surface, target: Surface, pose: Array, reach: float) -> float:
     """How well two surfaces cover each other, weighted by how alike their normals are; a part of one counts less."""
     forth = _agreement(moved(source.points, pose), source.normals @ pose[:3, :3].T, target, reach)
-    back = np.linalg.inv(pose)
+    back = _inverse(pose)
     return forth + 0.5 * _agreement(moved(target.points, back), target.normals @ back[:3, :3].T, source, reach)
 
 
 def _agreement(points: Array, normals: Array, target: Surface, reach: float) -> float:
-    distances, found = target.tree.query(points, distance_upper_bound=reach, workers=-1)
+    distances, found = target.nearest(points, reach)
     near = np.isfinite(distances)
     alike = np.abs(np.einsum("ij,ij->i", normals[near], target.normals[found[near]]))
     return float(((1.0 - np.square(distances[near] / reach)) * alike).sum() / len(points))
@@ -251,7 +297,7 @@ def _measured(points: Array, reference: Reference, transform: Array) -> Registra
     """Fitness and error: distances along the reference's normals, of points near it."""
     placed = moved(points, transform)
     reach = 2.0 * reference.coarse_step
-    distances, found = reference.surface.tree.query(placed, distance_upper_bound=reach, workers=-1)
+    distances, found = reference.surface.nearest(placed, reach)
     near = np.isfinite(distances)
     gaps = placed[near] - reference.surface.points[found[near]]
     along = np.einsum("ij,ij->i", gaps, reference.surface.normals[found[near]])
