@@ -60,7 +60,7 @@ def point_tokens(
     Returns
     -------
     (G, 384 * max(1, len(layers))) float32 tensor
-        On the runtime's device.
+        On the runtime's device, without gradient.
 
     Raises
     ------
@@ -71,16 +71,16 @@ def point_tokens(
     patches = torch.as_tensor(groups, dtype=torch.float32).to(device)[None]
     places = torch.as_tensor(centers, dtype=torch.float32).to(device)[None]
     count, k = patches.shape[1:3]
-    with torch.inference_mode():
+    with torch.no_grad():  # not inference mode: what is trained on top of the tokens must be able to keep them
         if cloud_statistics:
-            return model(patches, places, layers)[0].clone()
+            return model(patches, places, layers)[0]
         tokens = torch.empty(1, count, WIDTH, device=device)
 
         def encode(part: slice) -> None:
             tokens[:, part] = model.encoder(patches[:, part])
 
         in_chunks(count, runtime.rows_per_chunk(4 * k * _FLOATS_PER_POINT), encode)
-        return model.transform(tokens, places, layers)[0].clone()
+        return model.transform(tokens, places, layers)[0]
 
 
 def extractor(weights: WeightSet, device: torch.device, cloud_statistics: bool = False) -> PointMAE:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -30,8 +31,8 @@ from torch import Tensor
 
 from core.backbones.checkpoints import save_weights
 from core.backbones.masked_autoencoder import GROUPS, MaskedAutoencoder
-from core.backbones.pretrain_data import ShapeSource, group, sources_of
-from core.errors import ConfigError, WeightsError
+from core.backbones.pretrain_data import ShapeSource, group, real_shapes, sources_of
+from core.errors import ConfigError, OutputError, WeightsError
 from core.files import written_whole
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
@@ -140,6 +141,7 @@ def pretrain(
         ``out`` is then not written; the state is.
     """
     settings = PretrainSettings(steps=steps, minutes=minutes, batch=batch, seed=seed, mix=mix)
+    _check_before_hours_are_spent(out, mix)
     run = _Run(settings, runtime or Runtime.choose("auto", seed))
     if resume is not None:
         run.load(resume)
@@ -154,6 +156,14 @@ def pretrain(
     save_weights(out, extractor_tensors(run.model.state_dict()), card)
     state_path.unlink(missing_ok=True)
     return card
+
+
+def _check_before_hours_are_spent(out: Path, mix: Path | None) -> None:
+    if mix is not None:
+        real_shapes(mix)
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"{out} could not be written: {folder} is closed to you", "Choose a folder of yours")
 
 
 def export_state(state: Path, out: Path) -> dict[str, Any]:

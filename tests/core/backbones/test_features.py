@@ -47,6 +47,14 @@ def test_chunks_do_not_matter(made_set: WeightSet, layers: tuple[int, ...]) -> N
     assert torch.equal(whole, again), "the same on every run, for tensors as for arrays"
 
 
+def test_something_can_be_trained_on_the_tokens(made_set: WeightSet) -> None:
+    tokens = point_tokens(torch.zeros(3, 4, 3), torch.zeros(3, 3), made_set, Runtime(CPU))
+    layer = torch.nn.Linear(384, 1)
+    layer(tokens).sum().backward()
+    assert layer.weight.grad is not None
+    assert not tokens.requires_grad
+
+
 def test_cloud_statistics_forgive_the_unit(made_set: WeightSet) -> None:
     rng = np.random.default_rng(0)
     groups, centers = rng.normal(size=(12, 16, 3)).astype(np.float32), np.zeros((12, 3), np.float32)

@@ -14,7 +14,7 @@ from core.backbones import pretrain as module
 from core.backbones.masked_autoencoder import MaskedAutoencoder
 from core.backbones.pretrain import PretrainSettings, export_state, pretrain
 from core.backbones.pretrain_data import ShapeSource, group, real_shapes
-from core.errors import ConfigError, WeightsError
+from core.errors import ConfigError, OutputError, WeightsError
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
 
@@ -101,6 +101,14 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(WeightsError, match="no state of a pretraining"):
         pretrain(tmp_path / "w.safetensors", steps=4, batch=2, runtime=CPU, resume=state)
+
+
+def test_what_cannot_end_well_is_said_before_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="closed to you"):
+        pretrain(tmp_path / "file" / "w.safetensors", steps=1, batch=2, runtime=CPU)
+    with pytest.raises(ConfigError, match=r"absent\.npz"):
+        pretrain(tmp_path / "w.safetensors", steps=1, batch=2, runtime=CPU, mix=tmp_path / "absent.npz")
 
 
 @pytest.mark.parametrize(
