@@ -1,1 +1,1 @@
-"""SCA: spatial context aggregation and selective anomalous feature generation (Hoang et al., Scientific Reports 2026)."""
+"""SCA: spatial context aggregation, selective anomalous feature generation (Hoang et al., Scientific Reports 2026)."""
