@@ -31,7 +31,9 @@ from torch import Tensor
 
 from core.backbones.checkpoints import save_weights
 from core.backbones.masked_autoencoder import GROUPS, MaskedAutoencoder
+from core.backbones.point_mae import PointMAE, point_mae_tensors
 from core.backbones.pretrain_data import ShapeSource, group, real_shapes, sources_of
+from core.backbones.probe import probe_model
 from core.errors import ConfigError, OutputError, WeightsError
 from core.files import written_whole
 from core.progress import Cancelled, Progress
@@ -109,8 +111,9 @@ def pretrain(
     progress: Progress | None = None,
     save_every: float = 10.0,
     workers: int | None = None,
+    probe_per_family: int = 40,
 ) -> dict[str, Any]:
-    """Pretrain Point-MAE and write its extractor.
+    """Pretrain Point-MAE, probe it and write its extractor.
 
     Parameters
     ----------
@@ -127,11 +130,13 @@ def pretrain(
         Minutes between two writings of that state.
     workers : int, optional
         Processes that make the shapes; 0 makes them in a thread. One a core on CUDA, else 0, if not given.
+    probe_per_family : int
+        Clouds of each kept-away family for the probe whose figures go into the card; 0 for no probe.
 
     Returns
     -------
     dict
-        The card: data, steps, samples, loss, seconds, device.
+        The card: data, steps, samples, loss, seconds, device, probe.
 
     Raises
     ------
@@ -146,13 +151,16 @@ def pretrain(
     if resume is not None:
         run.load(resume)
     state_path = out.with_name(out.stem + ".resume.safetensors")
+    progress = progress or Progress()
     try:
-        run.go(progress or Progress(), state_path, save_every, workers)
+        run.go(progress.part(0.0, 0.97), state_path, save_every, workers)
+        card = run.card()
+        if probe_per_family:
+            card["probe"] = run.probe(out.stem, probe_per_family, progress.part(0.97, 1.0, "Probe"))
     except Cancelled:
         if run.step:
             run.save(state_path)
         raise
-    card = run.card()
     save_weights(out, extractor_tensors(run.model.state_dict()), card)
     state_path.unlink(missing_ok=True)
     return card
@@ -284,6 +292,17 @@ class _Run:
             yield stream()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def probe(self, name: str, per_family: int, progress: Progress) -> list[dict[str, Any]]:
+        """The probe's table for the extractor as it will be written, in float16."""
+        model = PointMAE()
+        halved = {k: v.half() for k, v in extractor_tensors(self.model.state_dict()).items()}
+        model.load_state_dict(point_mae_tensors(halved))
+        model.eval().requires_grad_(False)
+        rows = probe_model(
+            model, name, runtime=self.runtime, shapes=self.settings.mix, per_family=per_family, progress=progress
+        )
+        return [asdict(row) for row in rows]
 
     def card(self) -> dict[str, Any]:
         """What was done, in words and numbers, for the file beside the weights."""

@@ -59,7 +59,21 @@ def probe(
     per_family: int = 40,
     progress: Progress | None = None,
 ) -> tuple[ProbeRow, ...]:
-    """Hold weights against a random network of the same architecture.
+    """Hold weights against a random network of the same architecture, see ``probe_model``."""
+    model = load_point_mae(weights)
+    return probe_model(model, weights.name, runtime=runtime, shapes=shapes, per_family=per_family, progress=progress)
+
+
+def probe_model(
+    model: PointMAE,
+    name: str,
+    *,
+    runtime: Runtime | None = None,
+    shapes: Path | None = None,
+    per_family: int = 40,
+    progress: Progress | None = None,
+) -> tuple[ProbeRow, ...]:
+    """Hold a network against a random one of the same architecture.
 
     Each cloud is turned at random, cut into 64 groups of 32 as in pretraining, and described by the largest and the
     mean value of its tokens; a logistic regression is cross-validated on that. Tasks: the procedural families that are
@@ -67,6 +81,10 @@ def probe(
 
     Parameters
     ----------
+    model : PointMAE
+        In evaluation.
+    name : str
+        What its rows are called.
     shapes : Path, optional
         File of real shapes, see ``core.backbones.pretrain_data.real_shapes``.
     per_family : int
@@ -75,7 +93,7 @@ def probe(
     Returns
     -------
     tuple of ProbeRow
-        For each task the weights' row, then the random network's.
+        For each task the model's row, then the random network's.
     """
     runtime, progress = runtime or Runtime.choose(), progress or Progress()
     tasks = [("procedural families", *_procedural(runtime, per_family))]
@@ -83,16 +101,15 @@ def probe(
         tasks.append(("real collections", *_real(runtime, shapes)))
     rows = []
     for i, (task, clouds, labels) in enumerate(tasks):
-        for j, (name, model) in enumerate(
-            ((weights.name, load_point_mae(weights)), ("random network", random_point_mae(runtime.seed)))
-        ):
+        for j, (features_of, network) in enumerate(((name, model), ("random network", random_point_mae(runtime.seed)))):
             start = (i + j / 2) / len(tasks)
-            part = progress.part(start, start + 0.5 / len(tasks), f"{task}, {name}")
-            features = pooled_features(model, clouds, runtime, part)
+            part = progress.part(start, start + 0.5 / len(tasks), f"{task}, {features_of}")
+            features = pooled_features(network, clouds, runtime, part)
             scores = _accuracies(features, labels, runtime.seed)
             chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
             classes = len(np.unique(labels))
-            rows.append(ProbeRow(task, name, float(scores.mean()), float(scores.std()), chance, len(labels), classes))
+            mean, spread = round(float(scores.mean()), 4), round(float(scores.std()), 4)
+            rows.append(ProbeRow(task, features_of, mean, spread, round(chance, 4), len(labels), classes))
     return tuple(rows)
 
 
