@@ -103,7 +103,7 @@ def benchmark(folder: Path, name: str) -> Found | None:
     templates = [p for p in trains if re.search("template|prototype", p.stem, re.IGNORECASE)] or trains
     if len(templates) < len(trains):
         found.warnings.append(
-            f"{_count(len(trains) - len(templates), 'train scan')} that are no templates were left out"
+            f"{_count(len(trains) - len(templates), 'train scan')} left out, as their names are no template's"
         )
     for path, key in zip(templates, keys_of(templates, train), strict=True):
         found.entries.append(ScanEntry(path, "train", "", None, None, key))
