@@ -162,7 +162,8 @@ def _in_cloud(scan: Scan, distance: float | None, sure: bool, seed: int) -> Supp
 def _is_table(points: NDArray[np.float32], support: Support) -> bool:
     """Whether nearly all else stands on one side of the plane, well inside of it, and the plane is most of the scan.
 
-    A plate with a boss passes the first two tests, so that the part's footprint must also be small on the table.
+    A plate with a boss passes the first tests, so that the part's footprint must also be small: at most a tenth of the
+    table. Where a plane is doubtful it stays; the user can ask for its removal.
     """
     heights = support.plane.heights(points)
     table = np.abs(heights) <= support.distance
@@ -177,7 +178,7 @@ def _is_table(points: NDArray[np.float32], support: Support) -> bool:
     foot_low, foot_high = np.percentile(foot, [1, 99], axis=0)
     margin = 0.1 * (high - low)
     inside = bool((foot_low > low + margin).all() and (foot_high < high - margin).all())
-    return inside and float(np.prod(foot_high - foot_low)) < 0.25 * float(np.prod(high - low))
+    return inside and float(np.prod(foot_high - foot_low)) < 0.1 * float(np.prod(high - low))
 
 
 @dataclass(frozen=True)
