@@ -1,0 +1,1 @@
+"""Deviation from the nominal surface of good scans: the reference of metrology."""

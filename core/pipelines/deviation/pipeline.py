@@ -1,0 +1,264 @@
+"""Deviation: the measured distance from what good parts have in common, in units of how much good parts differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ModelError, RegistrationError, ScanError
+from core.geometry.background import ForegroundPolicy
+from core.geometry.neighbors import spacing
+from core.geometry.registration import Reference, register, transform_points
+from core.geometry.units import UNITS_IN_MM
+from core.pipelines.base import Pipeline
+from core.pipelines.deviation.config import DeviationConfig
+from core.pipelines.deviation.nominal import Nominal, Smoothing, build, mean_surface, smoothed
+from core.pipelines.deviation.orientation import outward
+from core.progress import Progress
+from core.runtime import Runtime
+from core.scan import Scan
+from core.scores import ScoreMap, Scores
+
+Array = NDArray[np.float32]
+
+_POSE_SCANS = 5
+_LEAST_POINTS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """What a fit leaves."""
+
+    policy: ForegroundPolicy
+    reference: Reference
+    nominal: Nominal
+    smoothing: Smoothing
+    any_pose: bool
+    unit: str
+
+
+class DeviationPipeline(Pipeline):
+    """Deviation from the nominal surface of registered good scans."""
+
+    id: ClassVar[str] = "deviation"
+    title: ClassVar[str] = "Deviation"
+    paper: ClassVar[str] = "No paper: the deviation map of metrology, with the tolerance learned from good parts"
+    summary: ClassVar[str] = (
+        "Lays the scan on the good scans and measures the distance between the surfaces, in units of how much good "
+        "parts differ at that place. Choose it for rigid parts whose shape repeats well; it sees no colour."
+    )
+    reference: ClassVar[bool] = True
+    min_scans: ClassVar[int] = 1
+    Config = DeviationConfig
+
+    def __init__(self, config: DeviationConfig, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
+        self._fitted: _Fitted | None = None
+
+    def fit(self, scans: Sequence[Scan], progress: Progress) -> None:
+        """See ``Pipeline.fit``. With a single scan the spread is that of its noise alone."""
+        self._fitted = None
+        if not scans:
+            raise ScanError("There is no good scan to learn from", "Add good scans to the category")
+        config, seed, unit = self.config, self.runtime.seed, scans[0].unit
+        progress.update(0.0, "Looking for the background")
+        scaled = [_in_unit(scan, unit) for scan in scans]
+        policy = ForegroundPolicy.learn(scaled, config.background, seed)
+        parts = []
+        for scan in progress.part(0.0, 0.1).over(scaled, "Taking off the background of scan {i} of {n}"):
+            parts.append(_part(scan, policy))
+
+        first = int(np.argsort([len(p) for p, _, _ in parts], kind="stable")[len(parts) // 2])
+        reference = Reference(parts[first][0])
+        any_pose = self._needs_any_pose(parts, scans, reference, progress.part(0.1, 0.15))
+        density = float(np.median([spacing(p) for p, _, _ in parts]))
+        step = config.step or max(density, 1e-12)
+        poses = [np.eye(4) for _ in parts]
+        placed = [p for p, _, _ in parts]
+        for turn in range(config.rounds):
+            stage = progress.part(0.15 + 0.55 * turn / config.rounds, 0.15 + 0.55 * (turn + 1) / config.rounds)
+            for i in stage.over(range(len(parts)), "Registering scan {i} of {n}"):
+                if len(parts) > 1:
+                    motion = _registered(placed[i], scans[i], reference, any_pose and turn == 0, seed)
+                    poses[i] = motion @ poses[i]
+                    placed[i] = transform_points(parts[i][0], poses[i])
+            reference = Reference(mean_surface(placed, step, config.max_points)[0].points)
+
+        hints = None
+        turned = [hint @ pose[:3, :3].T for (_, hint, _), pose in zip(parts, poses, strict=True) if hint is not None]
+        if len(turned) == len(parts):
+            hints = np.concatenate(turned).astype(np.float32)
+        if len(placed) == 1:
+            placed = [placed[0][::2], placed[0][1::2]]
+            hints = None if hints is None else np.concatenate([hints[::2], hints[1::2]])
+        smoothing = Smoothing.over(config.smoothing, density)
+        nominal = build(
+            placed,
+            hints,
+            step=step,
+            max_points=config.max_points,
+            neighbours=config.neighbours,
+            smoothing=smoothing,
+            shrink=config.shrink,
+            progress=progress.part(0.7, 1.0),
+        )
+        progress.update(1.0, "Fitted")
+        self._fitted = _Fitted(policy, reference, nominal, smoothing, any_pose, unit)
+
+    def score(self, scan: Scan, progress: Progress) -> Scores:
+        """See ``Pipeline.score``."""
+        if self._fitted is None:
+            raise ModelError("This deviation model is not fitted", "Train it on good scans, or load a trained model")
+        fitted = self._fitted
+        progress.update(0.0, "Finding the part")
+        points, _, rows = _part(_in_unit(scan, fitted.unit), fitted.policy)
+        progress.update(0.1, "Laying the scan on the good parts")
+        placed = transform_points(
+            points, _registered(points, scan, fitted.reference, fitted.any_pose, self.runtime.seed)
+        )
+        progress.update(0.5, "Measuring the deviation")
+        nominal = fitted.nominal
+        found = nominal.residuals(placed, self.config.neighbours, -nominal.offset)
+        progress.update(0.7, "Comparing it with the spread of good parts")
+        disc = fitted.smoothing.neighbours(placed)
+        height = smoothed(found.height, disc)
+        distance = np.hypot(height, smoothed(found.aside, disc))
+        spread = nominal.spread[found.near].mean(axis=1)
+        values = (distance / spread).astype(np.float32)
+
+        back = UNITS_IN_MM[fitted.unit] / UNITS_IN_MM[scan.unit]
+        progress.update(1.0, "Scored")
+
+        def everywhere(per_part: NDArray[Any]) -> Array:
+            whole = np.full(len(scan), np.nan, np.float32)
+            whole[rows] = per_part
+            return whole
+
+        unit = scan.unit
+        return Scores(
+            points=everywhere(values),
+            object=top_mean(smoothed(values, disc), self.config.top),
+            maps={
+                "signed_deviation": ScoreMap(
+                    everywhere(height * back),
+                    "Signed deviation",
+                    "height",
+                    f"Distance from the nominal surface along its normal in {unit}: above it positive, below negative",
+                ),
+                "distance": ScoreMap(
+                    everywhere(distance * back),
+                    "Distance",
+                    "score",
+                    f"Distance from the nominal surface in {unit}, also where a point lies beyond the surface's edge",
+                ),
+                "local_spread": ScoreMap(
+                    everywhere(spread * back),
+                    "Local spread",
+                    "score",
+                    f"How much good parts differ at this place, one standard deviation in {unit}: high forgives more",
+                ),
+            },
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """See ``Pipeline.state``."""
+        if self._fitted is None:
+            raise ModelError("This deviation model is not fitted", "Train it on good scans first")
+        fitted = self._fitted
+        result = {
+            "any_pose": np.array(fitted.any_pose),
+            "unit": np.array(fitted.unit),
+            "smoothing/count": np.array(fitted.smoothing.count),
+            "smoothing/radius": np.array(fitted.smoothing.radius),
+        }
+        for group, part in (("policy", fitted.policy), ("reference", fitted.reference), ("nominal", fitted.nominal)):
+            result |= {f"{group}/{key}": value for key, value in part.state().items()}
+        return result
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See ``Pipeline.load_state``."""
+
+        def group(name: str) -> dict[str, NDArray[Any]]:
+            return {key.partition("/")[2]: value for key, value in state.items() if key.startswith(f"{name}/")}
+
+        self._fitted = None
+        try:
+            smoothing = group("smoothing")
+            self._fitted = _Fitted(
+                policy=ForegroundPolicy.from_state(group("policy")),
+                reference=Reference.from_state(group("reference")),
+                nominal=Nominal.from_state(group("nominal")),
+                smoothing=Smoothing(int(smoothing["count"]), float(smoothing["radius"])),
+                any_pose=bool(state["any_pose"]),
+                unit=str(np.asarray(state["unit"]).item()),
+            )
+        except KeyError as error:
+            raise ModelError(f"The deviation model lacks {error}", "Train the model again") from error
+
+    def _needs_any_pose(
+        self,
+        parts: Sequence[tuple[Array, Array | None, Any]],
+        scans: Sequence[Scan],
+        reference: Reference,
+        progress: Progress,
+    ) -> bool:
+        """Whether searching any pose lays some of the scans clearly better on the reference than a small move does."""
+        if self.config.pose != "auto":
+            return bool(self.config.pose == "any")
+        some = np.unique(np.linspace(0, len(parts) - 1, min(len(parts), _POSE_SCANS)).astype(np.int64)).tolist()
+        for i in progress.over(some, "Finding out how the parts lie"):
+            points = parts[i][0]
+            try:
+                small = register(points, reference, any_pose=False, seed=self.runtime.seed)
+            except RegistrationError:
+                return True
+            free = register(points, reference, any_pose=True, seed=self.runtime.seed)
+            if free.fitness > small.fitness + 0.02 or free.rmse < 0.7 * small.rmse:
+                return True
+        return False
+
+
+def top_mean(values: Array, share: float) -> float:
+    """Mean of the highest ``share`` of ``values``, at least one."""
+    count = max(1, round(share * len(values)))
+    return float(np.partition(values, len(values) - count)[-count:].mean(dtype=np.float64))
+
+
+def _in_unit(scan: Scan, unit: str) -> Scan:
+    """``scan`` in another unit."""
+    if scan.unit == unit:
+        return scan
+    return scan.replaced(points=scan.points * np.float32(UNITS_IN_MM[scan.unit] / UNITS_IN_MM[unit]), unit=unit)
+
+
+def _part(scan: Scan, policy: ForegroundPolicy) -> tuple[Array, Array | None, NDArray[np.int64]]:
+    """Points of the part, their rough outward directions, and their rows in the scan.
+
+    They are sorted by coordinates: the scores then do not depend on the order in which a file holds the points.
+
+    Raises
+    ------
+    ScanError
+        If too little is left.
+    """
+    rows = np.flatnonzero(policy.mask(scan))
+    if len(rows) < _LEAST_POINTS:
+        raise ScanError(
+            f"Scan {scan.source or scan.name} shows only {len(rows)} points of the part",
+            f"Use a scan with at least {_LEAST_POINTS}",
+        )
+    rows = rows[np.lexsort(scan.points[rows].T)]
+    hints = outward(scan)
+    return scan.points[rows], None if hints is None else hints[rows], rows
+
+
+def _registered(points: Array, scan: Scan, reference: Reference, any_pose: bool, seed: int) -> NDArray[np.float64]:
+    """The transform onto the reference; an error names the scan."""
+    try:
+        return register(points, reference, any_pose=any_pose, seed=seed).transform
+    except RegistrationError as error:
+        raise RegistrationError(f"Scan {scan.source or scan.name}: {error.problem}", error.remedy) from error
