@@ -14,8 +14,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -143,15 +144,15 @@ def fill(
     result.p_aupr = _or_none(lambda: p_aupr(points, labels))
     for name in sorted(set(kinds) - {GOOD}):
         chosen = (kind == GOOD) | (kind == name)
-        result.by_defect[name] = _or_none(lambda c=chosen: o_auroc(score[c], bad[c]))  # type: ignore[misc]
+        result.by_defect[name] = _or_none(partial(o_auroc, score[chosen], bad[chosen]))
 
 
 def document(results: Sequence[Result], preset: str, runtime: Runtime) -> str:
     """The results as Markdown."""
     parts = [
         "# Detection",
-        f"Nominal {VERSION}, preset `{preset}`, {runtime.title}, seed {runtime.seed}. Trained on good scans alone; made by "
-        "`benchmarks/detection.py`, which says what each column is.",
+        f"Nominal {VERSION}, preset `{preset}`, {runtime.title}, seed {runtime.seed}. Trained on good scans; made "
+        "by `benchmarks/detection.py`, which says what each column is.",
         table(results),
         "## O-AUROC by type of defect",
         by_defect(results),
@@ -168,7 +169,7 @@ def table(results: Sequence[Result]) -> str:
         "category", "pipeline", "train", "test good + defective", "O-AUROC", "P-AUROC", "P-AUPR", "good rejected",
         "defects found", "train s", "inspect s",
     )  # fmt: skip
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             r.category, r.pipeline, str(r.train_scans), f"{r.good} + {r.defective}", _number(r.o_auroc),
             _number(r.p_auroc), _number(r.p_aupr), f"{r.good_rejected} of {r.good}",
@@ -211,7 +212,7 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _or_none(measure):  # type: ignore[no-untyped-def]
+def _or_none(measure: Callable[[], float]) -> float | None:
     try:
         return measure()
     except CategoryError:  # one class alone: nothing to measure

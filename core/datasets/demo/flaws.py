@@ -44,13 +44,13 @@ def make_flaw(solid: Solid, kind: str, points: Array, normals: Array, weights: A
     if kind == "break":
         return _break(solid, rng)
     if kind in ("bulge", "dent"):
-        radius, height = rng.uniform(4.0, 8.0), rng.uniform(0.5, 1.5)
+        radius, height = rng.uniform(4.0, 8.0), np.exp(rng.uniform(np.log(0.3), np.log(1.5)))
         stretch = rng.uniform(1.0, 1.5)
         site = _flat_site(points, normals, weights, radius, rng)
         field = defects.bulge(site, radius, height if kind == "bulge" else -height, elongation=stretch)
         return Flaw(site.center, radius * stretch + 1.5, lambda p, d: d - field(p))
     if kind == "scratch":
-        length, width, depth = rng.uniform(14.0, 30.0), rng.uniform(1.8, 2.8), rng.uniform(0.35, 0.8)
+        length, width, depth = rng.uniform(14.0, 30.0), rng.uniform(1.8, 2.8), rng.uniform(0.25, 0.8)
         site = _flat_site(points, normals, weights, 6.0, rng)
         field = defects.scratch(site, length, width, depth, bend=rng.uniform(-2.0, 2.0))
         return Flaw(site.center, length / 2 + 2.5, lambda p, d: d - field(p))

@@ -22,7 +22,7 @@ from core.formats.ply_writer import write_ply
 from core.progress import Progress
 from core.scan import Scan
 
-VERSION = 1
+VERSION = 2
 """Raise it when the parts change: folders of an older version are made again."""
 
 _SOLIDS = {solid.name: solid for solid in (BRACKET, HOUSING, GEAR)}

@@ -169,13 +169,14 @@ def _make_flaw(defect: str | None, rng: np.random.Generator) -> _Flaw:
             break
     site = Site.at(place, up, rng.uniform(0, 2 * np.pi))
     if defect in ("bulge", "dent"):
-        radius, height, stretch = rng.uniform(3.5, 7.5), rng.uniform(0.4, 1.3), rng.uniform(1.0, 1.5)
+        radius, stretch = rng.uniform(3.5, 7.5), rng.uniform(1.0, 1.5)
+        height = np.exp(rng.uniform(np.log(0.3), np.log(1.3)))
         sign = 1.0 if defect == "bulge" else -1.0
         field = defects.bulge(site, radius, sign * height, elongation=stretch)
         return _Flaw(field, center=place, reach=radius * stretch)
     if defect == "scratch":
         length = rng.uniform(12.0, 28.0)
-        field = defects.scratch(site, length, rng.uniform(1.2, 2.2), rng.uniform(0.3, 0.7), bend=rng.uniform(-2, 2))
+        field = defects.scratch(site, length, rng.uniform(1.2, 2.2), rng.uniform(0.25, 0.7), bend=rng.uniform(-2, 2))
         return _Flaw(field, center=place, reach=length / 2)
     if defect == "hole":  # pierced: pushed in, with a torn bottom
         radius, seed = rng.uniform(1.6, 3.2), int(rng.integers(2**31))
