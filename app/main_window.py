@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
         self.setTabPosition(area.RightDockWidgetArea, QTabWidget.TabPosition.North)
         self.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
         self.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
-        self.resizeDocks([docks["inspect"], docks["thresholds"]], [320, 480], Qt.Orientation.Vertical)
+        self.resizeDocks([docks["inspect"], docks["thresholds"]], [270, 530], Qt.Orientation.Vertical)
         return docks
 
     def _fill_menus(self) -> None:

@@ -28,6 +28,7 @@ class Theme:
     accent: str
     on_accent: str
     hover: str
+    selection: str
     scan_bars: str
     good_bars: str
     point_line: str
@@ -49,6 +50,7 @@ LIGHT = Theme(
     accent="#0b62b8",
     on_accent="#ffffff",
     hover="#e4e9ef",
+    selection="#cbe1f8",
     scan_bars="#c2571a",
     good_bars="#5b7ea6",
     point_line="#b3261e",
@@ -70,6 +72,7 @@ DARK = Theme(
     accent="#5aa9ff",
     on_accent="#0b1726",
     hover="#30353d",
+    selection="#27496d",
     scan_bars="#f0904e",
     good_bars="#7fa6d1",
     point_line="#ff6b61",
@@ -96,8 +99,8 @@ def palette(theme: Theme) -> QPalette:
         role.BrightText: "#ffffff",
         role.ToolTipBase: theme.raised,
         role.ToolTipText: theme.text,
-        role.Highlight: theme.accent,
-        role.HighlightedText: theme.on_accent,
+        role.Highlight: theme.selection,
+        role.HighlightedText: theme.text,
         role.Accent: theme.accent,
         role.Link: theme.accent,
         role.LinkVisited: theme.accent,
@@ -120,7 +123,9 @@ def palette(theme: Theme) -> QPalette:
 def style_sheet(theme: Theme) -> str:
     """The few rules that a palette cannot say, from ``resources/theme/nominal.qss``."""
     text = (resources.files("resources") / "theme" / "nominal.qss").read_text("utf-8")
-    return Template(text).substitute(asdict(theme))
+    drawing = "check-dark.svg" if theme.dark else "check.svg"
+    with resources.as_file(resources.files("resources") / "icons" / drawing) as check:
+        return Template(text).substitute(asdict(theme), check=check.as_posix())
 
 
 class ThemeController(QObject):

@@ -64,45 +64,48 @@ class KeysDialog(QDialog):
         self.setWindowTitle(self.tr("Keys and mouse"))
         self.resize(720, 560)
         content = QWidget()
-        grid = QGridLayout(content)
-        grid.setHorizontalSpacing(28)
-        grid.setVerticalSpacing(4)
+        row_of_grids = QHBoxLayout(content)
+        row_of_grids.setSpacing(40)
         columns = [[*MENUS[:3]], [*MENUS[3:]]]
         for column, menus in enumerate(columns):
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(24)
+            grid.setVerticalSpacing(4)
+            row_of_grids.addLayout(grid)
             row = 0
             for menu in menus:
                 specs = [s for s in in_menu(menu) if s.keys]
-                row = self._heading(grid, row, column, self._menu_title(menu))
+                row = self._heading(grid, row, self._menu_title(menu))
                 for spec in specs:
                     keys = self.tr(" or ").join(
                         QKeySequence(k).toString(QKeySequence.SequenceFormat.NativeText) for k in spec.keys
                     )
-                    row = self._line(grid, row, column, keys, spec.shown_text.replace("&", "").removesuffix(" …"))
+                    row = self._line(grid, row, keys, spec.shown_text.replace("&", "").removesuffix(" …"))
             if column == 1:
-                row = self._heading(grid, row, column, self.tr("Mouse in the view"))
+                row = self._heading(grid, row, self.tr("Mouse in the view"))
                 for keys, text in (
                     (self.tr("Left drag"), self.tr("Turn")),
                     (self.tr("Right or middle drag"), self.tr("Shift")),
                     (self.tr("Wheel"), self.tr("Zoom")),
                     (self.tr("Click"), self.tr("Read the values of a point")),
                 ):
-                    row = self._line(grid, row, column, keys, text)
-            grid.setRowStretch(max(row, grid.rowCount()), 1)
+                    row = self._line(grid, row, keys, text)
+            grid.setRowStretch(row, 1)
         layout = QVBoxLayout(self)
         layout.addWidget(scrolled(content), 1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
 
-    def _heading(self, grid: QGridLayout, row: int, column: int, text: str) -> int:
+    def _heading(self, grid: QGridLayout, row: int, text: str) -> int:
         heading = label(text, "heading", wrap=False)
         heading.setContentsMargins(0, 8 if row else 0, 0, 2)
-        grid.addWidget(heading, row, 2 * column, 1, 2)
+        grid.addWidget(heading, row, 0, 1, 2)
         return row + 1
 
-    def _line(self, grid: QGridLayout, row: int, column: int, keys: str, text: str) -> int:
-        grid.addWidget(label(keys, "muted", wrap=False), row, 2 * column)
-        grid.addWidget(label(text, wrap=False), row, 2 * column + 1)
+    def _line(self, grid: QGridLayout, row: int, keys: str, text: str) -> int:
+        grid.addWidget(label(keys, "muted", wrap=False), row, 0)
+        grid.addWidget(label(text, wrap=False), row, 1)
         return row + 1
 
     @staticmethod

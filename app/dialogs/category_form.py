@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, 
 
 from app import work
 from app.jobs import Job
-from app.panels.panel import label, rerole
+from app.panels.panel import label, named, rerole
 from app.session import Session
 from core.datasets.category import Category
 from core.datasets.entry import Split
@@ -47,7 +47,7 @@ class CategoryForm(QWidget):
         self.name = QLineEdit(name)
         self.name.setPlaceholderText(self.tr("as the folder is called"))
         self.name.setAccessibleName(self.tr("Name of the category"))
-        self.found = label()
+        self.found = label(width=300)
 
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
@@ -55,7 +55,7 @@ class CategoryForm(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("&Folder"), row)
+        form.addRow(named(self.tr("&Folder"), self.folder), row)
         form.addRow(self.tr("&Unit"), self.unit)
         form.addRow(self.tr("&Category"), self.name)
         form.addRow(self.tr("Found"), self.found)

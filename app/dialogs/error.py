@@ -47,8 +47,9 @@ class ErrorDialog(QDialog):
         if isinstance(error, NominalError):
             self.setWindowTitle(self.tr("That did not work"))
             sign.setPixmap(pixmap("warning", theme.review, 36, self.devicePixelRatioF()))
-            texts.addWidget(label(error.problem, "heading"))
-            texts.addWidget(label(error.remedy))
+            texts.addWidget(label(error.problem, "heading", width=380))
+            texts.addWidget(label(error.remedy, width=380))
+            texts.addStretch()
             self.details = ""
         else:
             self.setWindowTitle(self.tr("An error in Nominal"))
@@ -59,7 +60,8 @@ class ErrorDialog(QDialog):
                     self.tr(
                         "This is a fault of the program, not yours. You can go on working. Please send the text below "
                         "to whoever looks after Nominal for you."
-                    )
+                    ),
+                    width=440,
                 )
             )
             trace = "".join(traceback.format_exception(error))

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from app import work
 from app.jobs import Job
-from app.panels.panel import label
+from app.panels.panel import label, named
 from app.session import Session
 from core.errors import OutputError
 from core.files import written_whole
@@ -68,7 +68,7 @@ class ExportDialog(QDialog):
         row.addWidget(self.browse)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("&Folder"), row)
+        form.addRow(named(self.tr("&Folder"), self.folder), row)
         form.addRow(self.tr("File &name"), self.stem)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)

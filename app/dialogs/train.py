@@ -87,7 +87,7 @@ class TrainDialog(QDialog):
         self.form = CategoryForm(self._session, folder, unit, name)
         self.method = QComboBox()
         self.method.setAccessibleName(self.tr("Method"))
-        self.summary = label(role="muted")
+        self.summary = label(role="muted", width=360)
         self.preset = QComboBox()
         self.preset.setAccessibleName(self.tr("Preset"))
         self.preset.setToolTip(
@@ -105,7 +105,7 @@ class TrainDialog(QDialog):
         self.budget.setToolTip(
             self.tr("How many good parts may be rejected by mistake. The part threshold is set from it.")
         )
-        self.budget_note = label(role="muted")
+        self.budget_note = label(role="muted", width=360)
         self.advanced = QCollapsible(self.tr("All settings of the method"))
         self.advanced.setDuration(0)
         self.config: ConfigForm | None = None
@@ -376,7 +376,10 @@ class TrainDialog(QDialog):
         super().closeEvent(event)
 
     def reject(self) -> None:
-        self.close()
+        if self._job is not None:
+            self.hide()
+        else:
+            super().reject()
 
 
 def report_lines(trained: Trained, seconds: float) -> list[str]:

@@ -149,7 +149,7 @@ class DefectsPanel(Panel):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
-        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
         self.copy = QAction(self.tr("Copy rows"), self)
         self.copy.setShortcut(QKeySequence.StandardKey.Copy)

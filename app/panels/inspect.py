@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QDateTime, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout
 
@@ -168,10 +168,9 @@ class InspectPanel(Panel):
         if self.models.count() == 0:
             self.models.addItem(self.tr("No model yet"), None)
         self.models.setEnabled(self.models.itemData(0) is not None)
-        at = self.models.findData(session.model_path)
-        self.models.setCurrentIndex(at if session.model_path is not None else (-1 if self.models.isEnabled() else 0))
-        if self.models.currentIndex() < 0:
-            self.models.setPlaceholderText(self.tr("Choose a model"))
+        paths = [self.models.itemData(row) for row in range(self.models.count())]  # findData does not compare paths
+        self.models.setPlaceholderText(self.tr("Choose a model"))
+        self.models.setCurrentIndex(paths.index(session.model_path) if session.model_path in paths else -1)
 
     def _choose(self, row: int) -> None:
         path = self.models.itemData(row)
@@ -190,7 +189,7 @@ def verdict_line(inspection: Inspection) -> str:
     """The numbers behind a verdict, in one line."""
     score, part = inspection.scores.object, inspection.thresholds.part
     sign = "≤" if score <= part else ">"
-    return QCoreApplication.translate("Verdict", "Object score {score} {sign} threshold {part}").format(
+    return QCoreApplication.translate("Verdict", "Score {score} {sign} threshold {part}").format(
         score=number(score, 3), sign=sign, part=number(part, 3)
     )
 
@@ -198,9 +197,10 @@ def verdict_line(inspection: Inspection) -> str:
 def model_title(entry: ModelEntry) -> str:
     """A model's name with the day it was made."""
     assert entry.card is not None
+    name = entry.card.name.removeprefix(f"{entry.card.category} ")
     made = QDateTime.fromString(entry.card.created, Qt.DateFormat.ISODate)
-    day = QLocale().toString(made.date(), QLocale.FormatType.ShortFormat) if made.isValid() else ""
-    return f"{entry.card.name} · {day}" if day else entry.card.name
+    day = made.date().toString(Qt.DateFormat.ISODate) if made.isValid() else ""
+    return f"{name} · {day}" if day else name
 
 
 def model_tip(entry: ModelEntry) -> str:

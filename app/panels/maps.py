@@ -9,8 +9,8 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QSlider,
+    QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.fields import color_range
 from app.icons import icon
-from app.panels.panel import Panel, label
+from app.panels.panel import Panel, label, named
 from app.panels.thresholds import ScoreSpin
 from app.quantities import number
 from app.session import Session
@@ -76,7 +76,8 @@ class MapsPanel(Panel):
         self.picked = label()
         self.low = ScoreSpin(self.tr("Lowest colour"), self.tr("Value at the lower end of the colours"))
         self.high = ScoreSpin(self.tr("Highest colour"), self.tr("Value at the upper end of the colours"))
-        self.auto = QPushButton(self.tr("Auto"))
+        self.auto = QToolButton()
+        self.auto.setText(self.tr("Auto"))
         self.auto.setToolTip(self.tr("Colours from the good parts: the calibrated threshold lies in the middle."))
         self.point_size = QSlider(Qt.Orientation.Horizontal)
         self.point_size.setRange(0, 12)
@@ -116,7 +117,7 @@ class MapsPanel(Panel):
         below.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         below.addRow(self.tr("&Colours"), self.colors)
         below.addRow(self.tr("Range"), limits)
-        below.addRow(self.tr("Point si&ze"), size)
+        below.addRow(named(self.tr("Point si&ze"), self.point_size), size)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 8)
         layout.setSpacing(6)
@@ -231,11 +232,11 @@ class MapsPanel(Panel):
     @property
     def shown_mode(self) -> ViewMode:
         """The mode in force: the wished one, or what the scan allows instead."""
-        mode = self.modes.currentData()
-        return mode if isinstance(mode, ViewMode) else ViewMode.PLAIN
+        mode = self.modes.currentData()  # Qt hands the text back, not the member
+        return ViewMode(mode) if mode else ViewMode.PLAIN
 
     def _choose_mode(self, row: int) -> None:
-        self.mode = self.modes.itemData(row)
+        self.mode = ViewMode(self.modes.itemData(row))
         self.mode_chosen.emit(self.mode)
 
     def _choose(self, item: QTreeWidgetItem | None) -> None:

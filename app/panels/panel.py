@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from app.theme import LIGHT, Theme
@@ -18,16 +18,28 @@ class Panel(QWidget):
         self.theme = theme
 
 
-def label(text: str = "", role: str = "", *, wrap: bool = True) -> QLabel:
-    """A text in one of the style sheet's roles: muted, heading, warning, problem or empty."""
+def label(text: str = "", role: str = "", *, wrap: bool = True, width: int = 80) -> QLabel:
+    """A text in one of the style sheet's roles: muted, heading, warning, problem or empty.
+
+    ``width`` is the least a wrapped text takes: layouts reserve the height that it has then.
+    """
     result = QLabel(text)
     result.setWordWrap(wrap)
     result.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         result.setProperty("role", role)
     if wrap:
-        result.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
-        result.setMinimumWidth(80)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        result.setSizePolicy(policy)
+        result.setMinimumWidth(width)
+    return result
+
+
+def named(text: str, widget: QWidget) -> QLabel:
+    """A label whose ``&`` key leads to ``widget``, for rows that hold more than one widget."""
+    result = QLabel(text)
+    result.setBuddy(widget)
     return result
 
 
@@ -39,9 +51,18 @@ def rerole(widget: QWidget, role: str) -> None:
         widget.style().polish(widget)
 
 
+class _DownOnly(QScrollArea):
+    """Never narrower than its content needs."""
+
+    def minimumSizeHint(self) -> QSize:
+        content = self.widget()
+        width = content.minimumSizeHint().width() if content is not None else 0
+        return QSize(width + self.verticalScrollBar().sizeHint().width(), 80)
+
+
 def scrolled(content: QWidget) -> QScrollArea:
     """The content in an area that scrolls down, never sideways, for small screens."""
-    area = QScrollArea()
+    area = _DownOnly()
     area.setWidget(content)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

@@ -46,7 +46,7 @@ class ThresholdPlot(pg.PlotWidget):
         self._color = "#000000"
 
     def set_threshold(self, value: float | None) -> None:
-        """Put the line without telling anyone."""
+        """Put the line, without telling anyone."""
         self.line.setVisible(value is not None)
         if value is not None and not self.line.moving:
             self.line.blockSignals(True)
@@ -100,10 +100,19 @@ class PointHistogram(ThresholdPlot):
         """Show new scores; the range holds both and the threshold."""
         self._values = None if scan is None else _thinned(scan[np.isfinite(scan)])
         self._sample = good
-        low, high = score_range([v for v in (self._values, good) if v is not None and len(v)], threshold)
+        self._fit(threshold)
+        self._draw()
+
+    def set_threshold(self, value: float | None) -> None:
+        if value is not None and not self._edges[0] <= value <= self._edges[-1]:
+            self._fit(value)
+            self._draw()
+        super().set_threshold(value)
+
+    def _fit(self, threshold: float | None) -> None:
+        low, high = score_range([v for v in (self._values, self._sample) if v is not None and len(v)], threshold)
         self._edges = np.linspace(low, high, BINS + 1)
         self.set_range(low, high)
-        self._draw()
 
     def set_logarithmic(self, on: bool) -> None:
         self._logarithmic = on
@@ -201,7 +210,7 @@ class PartStrip(ThresholdPlot):
 
 
 def score_range(values: list[NDArray[np.float32]], threshold: float | None) -> tuple[float, float]:
-    """A range that holds nearly all values and the threshold well inside."""
+    """A range with the threshold well inside: far outliers do not squeeze it, they are counted in the last bar."""
     lows = [float(v.min()) for v in values]
     highs = [float(np.quantile(v, 0.99999)) for v in values]
     if threshold is not None:
@@ -211,7 +220,8 @@ def score_range(values: list[NDArray[np.float32]], threshold: float | None) -> t
         return 0.0, 1.0
     low, high = min(lows), max(highs)
     if threshold is not None:
-        high = max(high, threshold + 0.25 * (threshold - low))
+        reach = threshold - low
+        high = min(max(high, threshold + 0.25 * reach), threshold + 3 * reach) if reach > 0 else high
     return low, high if high > low else low + max(1e-6, abs(low) * 1e-3)
 
 

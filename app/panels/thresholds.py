@@ -44,7 +44,7 @@ class ScoreSpin(QDoubleSpinBox):
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setAccessibleName(name)
         self.setToolTip(tip)
-        self.setMinimumWidth(96)
+        self.setMinimumWidth(72)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_value(self, value: float, scale: float) -> None:
@@ -104,7 +104,8 @@ class ThresholdsPanel(Panel):
             self.tr("Smallest defect by area"), self.tr("Connected groups of less area are no defects."), low=0.0
         )
 
-        self.effect = label()
+        self.effect = label(role="strong")
+        self.points_effect = label(role="muted")
         self.reset = QPushButton(self.tr("Reset to calibrated"))
         self.reset.setToolTip(self.tr("Back to the thresholds that the good parts gave."))
         self.best = QPushButton(self.tr("F1-best"))
@@ -125,9 +126,9 @@ class ThresholdsPanel(Panel):
         self._legend.setText(
             "&nbsp;&nbsp;".join(
                 (
-                    swatch.format(theme.scan_bars, self.tr("this scan")),
+                    swatch.format(theme.scan_bars, self.tr("scan")),
                     swatch.format(theme.good_bars, self.tr("good parts")),
-                    line.format(theme.point_line, self.tr("point threshold")),
+                    line.format(theme.point_line, self.tr("threshold")),
                 )
             )
         )
@@ -136,7 +137,7 @@ class ThresholdsPanel(Panel):
                 (
                     f'<span style="color:{theme.scan_bars}">◆</span>&nbsp;' + self.tr("this part"),
                     f'<span style="color:{theme.good_bars}">●</span>&nbsp;' + self.tr("good parts"),
-                    line.format(theme.part_line, self.tr("part threshold")),
+                    line.format(theme.part_line, self.tr("threshold")),
                 )
             )
         )
@@ -180,6 +181,7 @@ class ThresholdsPanel(Panel):
         )
         if thresholds is None:
             self.effect.setText(self.tr("Choose a model to see its thresholds."))
+            self.points_effect.clear()
             return
         self.point.show_value(thresholds.point, thresholds.point)
         self.part.show_value(thresholds.part, thresholds.part)
@@ -190,13 +192,15 @@ class ThresholdsPanel(Panel):
             if not self.min_slider.isSliderDown():
                 self.min_slider.setValue(slider_of(thresholds.min_points))
         if self._calibration is not None:
-            self.effect.setText(self.effect_text(self._calibration, thresholds))
+            parts, points = self.effect_texts(self._calibration, thresholds)
+            self.effect.setText(parts)
+            self.points_effect.setText(points)
 
-    def effect_text(self, calibration: Calibration, thresholds: Thresholds) -> str:
-        """What these thresholds would do to the good parts of the calibration, in words."""
+    def effect_texts(self, calibration: Calibration, thresholds: Thresholds) -> tuple[str, str]:
+        """What these thresholds would do to the good parts of the calibration and to their points, in words."""
         total = len(calibration.part_scores)
         limit = thresholds.part + thresholds.guard
-        lines = [
+        return (
             self.tr("{n} of {total} good parts would be rejected, {review} put to review.").format(
                 n=calibration.rejected(limit), total=total, review=calibration.reviewed(thresholds)
             ),
@@ -205,8 +209,7 @@ class ThresholdsPanel(Panel):
                 n=calibration.marked_parts(thresholds.point, thresholds.min_points),
                 total=total,
             ),
-        ]
-        return "\n".join(lines)
+        )
 
     @property
     def _calibration(self) -> Calibration | None:
@@ -252,12 +255,13 @@ class ThresholdsPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 8)
         layout.setSpacing(6)
+        layout.addWidget(self.effect)
         layout.addLayout(head)
         layout.addWidget(self.histogram, 1)
         layout.addWidget(self._part_legend)
         layout.addWidget(self.strip)
         layout.addLayout(grid)
-        layout.addWidget(self.effect)
+        layout.addWidget(self.points_effect)
         layout.addLayout(buttons)
         layout.addWidget(self.note)
         layout.addStretch()
