@@ -15,7 +15,7 @@ from core.formats.reader import SUFFIXES, is_scan_file
 from core.formats.text import holds_numbers
 
 _NO_SCANS = {"rgb", "gt", "ground_truth", "calibration"}
-_RESULT_WORDS = re.compile(rb"object_score|verdict|defect", re.IGNORECASE)
+_RESULT_TABLE = re.compile(rb"scan,.*\bverdict\b")
 
 
 def natural(path: PurePath | str) -> tuple[object, ...]:
@@ -38,7 +38,7 @@ def is_result(path: Path) -> bool:
     if suffix == ".csv":
         try:
             with path.open("rb") as file:
-                return _RESULT_WORDS.search(file.readline(4096)) is not None
+                return _RESULT_TABLE.match(file.readline(4096)) is not None
         except OSError:
             return False
     return False

@@ -227,8 +227,9 @@ def test_scan_paths_passes_results_over(tmp_path: Path) -> None:
     ply(tmp_path / "a.ply")
     write_ply(tmp_path / "out" / "a.ply", POINTS, fields={"scalar_anomaly_score": POINTS[:, 0]})
     np.savez(tmp_path / "out" / "a.npz", scores=POINTS[:, 0], object_score=1.0, seconds=0.1)
-    (tmp_path / "out" / "a.csv").write_text("defect,x,y,z,peak\n1,2,3,4,5\n")
-    assert [key for _, key in scan_paths(tmp_path)] == ["a"]
+    (tmp_path / "out" / "a.csv").write_text("scan,verdict,defect,x,y,z\nbent/000,reject,1,3,4,5\n")
+    (tmp_path / "marked.csv").write_text("x,y,z,defect\n1,2,3,0\n")
+    assert [key for _, key in scan_paths(tmp_path)] == ["a", "marked"]
 
 
 def test_scan_paths_without_scans(tmp_path: Path) -> None:
