@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkCommonCore import vtkLookupTable, vtkPoints
-from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
 from app.viewer.cloud import Cloud, fill_table, unit_rgb
@@ -19,7 +19,7 @@ from core.scan import Scan
 _COVER = 2.9  # widths of a point per spacing: strewn at random, such points leave 0.02 % of a surface open
 _THIN_COVER = 0.6  # of that while the view moves: a software renderer's time goes with the pixels it covers twice
 _SMALLEST, _LARGEST = 2.0, 28.0  # pixels
-_SOFTNESS = 9.0
+_SOFT, _STRONG = 5.0, 2.0  # eye-dome lighting where colours must be read off, and where it alone shows the shape
 _CONTOUR = 2.5  # pixels of rim on each side of a marked region
 
 
@@ -40,15 +40,19 @@ class _Surround:
         self.actor.GetProperty().SetOpacity(0.0)
         self.actor.PickableOff()
 
-    def enclose(self, points: NDArray[np.float32]) -> None:
-        """Lie ``_SOFTNESS`` times the size of ``points`` around their middle."""
+    def enclose(self, points: NDArray[np.float32], softness: float) -> None:
+        """Lie ``softness`` times the size of ``points`` around their middle."""
         holder = vtkPoints()
         if len(points):
             low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-            reach = _SOFTNESS * float((high - low).max()) / 2
+            reach = softness * float((high - low).max()) / 2
             for sign in (-1.0, 1.0):
                 holder.InsertNextPoint(*((low + high) / 2 + sign * reach))
         self._source.SetPoints(holder)
+        cells = vtkCellArray()
+        for index in range(holder.GetNumberOfPoints()):
+            cells.InsertNextCell(1, [index])  # points without a cell do not count as bounds
+        self._source.SetVerts(cells)
         self._source.Modified()
 
 
@@ -114,7 +118,6 @@ class Scene:
         self.order = display_order(len(scan), self._limit)
         self.points = scan.points[self.order]
         self.spacing = surface_spacing(self.points)
-        self._surround.enclose(self.points)
         if scan.normals is not None:
             self._normals = scan.normals[self.order]
         few = min(len(self.points), self._coarse_limit)
@@ -129,7 +132,6 @@ class Scene:
         self.clouds["full"].set_normals(self._normals)
         if few:
             self.clouds["coarse"].set_normals(None if self._normals is None else self._normals[:few])
-        self.paint_marked()
 
     @property
     def shaded(self) -> bool:
@@ -218,6 +220,8 @@ class Scene:
             count = len(self.names) if self._field.kind == "label" else 256
             fill_table(self._table, table_for(self._field.kind, self.score_map, count), theme.unknown)
             self._table.SetTableRange(*self.range)
+        colorful = mode in (ViewMode.HEATMAP, ViewMode.RGB) or self.shaded
+        self._surround.enclose(self.points, _SOFT if colorful else _STRONG)
         truth = self._truth_colors() if mode is ViewMode.GROUND_TRUTH else None
         for name in ("full", "coarse"):
             cloud = self.clouds[name]

@@ -89,6 +89,9 @@ class Viewer(QWidget):
         self._flight_ends: tuple[Pose, Pose] | None = None
 
         self._canvas = Canvas(self)
+        self._canvas.renderer.camera.is_set = (
+            True  # else pyvista frames the scene anew when someone asks for its camera
+        )
         self._scene = Scene(self._canvas.renderer, rest_limit, moving_limit)
         self._detail = Detail(moving_limit=moving_limit, adaptive=adaptive)
         self._notes = Annotations(self)
@@ -212,7 +215,7 @@ class Viewer(QWidget):
         if self._scan is None or (normals is not None and np.shape(normals) != (len(self._scan), 3)):
             return
         self._scene.set_normals(normals)
-        self._touch("mask")
+        self._touch("colors")
 
     def set_reference(self, points: NDArray[np.float32] | None) -> None:
         """Show these points, (M, 3), translucent: what the part should have been."""
