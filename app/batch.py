@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.datasets.category import scan_paths
-from core.formats.reader import read_scan
-from core.reporting.export import export
-
 from app.console import Console
 from core import workflow
+from core.datasets.category import scan_paths
 from core.errors import NominalError, ScanError
+from core.formats.reader import read_scan
 from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import Verdict
+from core.reporting.export import export
 
 ACCEPTED, ERROR, REJECTED = 0, 2, 3
 
@@ -73,8 +72,8 @@ def inspect_paths(
     console.say(f"{len(found)} scans: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     if out is not None:
         console.say(f"Reports written to {out}.")
-    for path, error in failures:
-        console.problem(f"Not inspected: {path}: {error}")
+    for path, reason in failures:
+        console.problem(f"Not inspected: {path}: {reason}")
     if failures:
         return ERROR
     return ACCEPTED if all(verdict is Verdict.ACCEPT for verdict in verdicts) else REJECTED

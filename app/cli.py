@@ -207,12 +207,11 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _demo(options: argparse.Namespace, console: Console) -> int:
-    from core.reporting.export import FORMATS
-
     from app.batch import inspect_paths
     from core import workflow
     from core.demo import FIRST_CATEGORY, ensure_demo
     from core.folders import data_folder
+    from core.reporting.export import FORMATS
     from core.store.library import Library
 
     runtime = _runtime(options)
