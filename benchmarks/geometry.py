@@ -108,6 +108,78 @@ def show(name: str, number: int, work: Callable[[], object], plain: Callable[[],
     print(f"{name:34s} {number:>9,d} {ours * 1e3:10.1f} ms {ratio}", flush=True)
 
 
+def measure(number: int, runtime: Runtime, runs: int) -> None:
+    """Every operation on a cloud of ``number`` points."""
+    points = part(number)
+    small, medium = number <= 20_000, number <= 100_000
+    step = spacing(points)
+
+    def each(name: str, work: Callable[[], object], plain: Callable[[], object] | None = None, n: int = number) -> None:
+        show(name, n, work, plain, runs if n <= 500_000 else 3)
+
+    chosen = farthest_points(points, CENTERS, runtime=runtime)
+    centers = points[chosen]
+    values = np.random.default_rng(0).standard_normal((CENTERS, 384)).astype(np.float32)
+    each(
+        f"farthest_points {CENTERS}",
+        lambda: farthest_points(points, CENTERS, runtime=runtime),
+        (lambda: plain_farthest(points, CENTERS)) if medium else None,
+    )
+    if number >= 100_000:
+        each("farthest_points 8192", lambda: farthest_points(points, 8192, runtime=runtime))
+    each(
+        f"nearest {K} of {CENTERS}",
+        lambda: nearest(points, centers, K, runtime=runtime),
+        (lambda: plain_nearest(points, centers, K)) if medium else None,
+    )
+    each(f"make_patches {CENTERS} x {K}", lambda: make_patches(points, CENTERS, K, runtime=runtime))
+    each("voxel_grid", lambda: voxel_grid(points, 4 * step), lambda: plain_voxels(points, 4 * step))
+    if number > 500_000:
+        return
+    each(
+        f"nearest {K} of all",
+        lambda: nearest(points, points, K, runtime=runtime),
+        (lambda: plain_nearest(points, points, K)) if small else None,
+    )
+    each(
+        "interpolate 384 channels",
+        lambda: interpolate(values, centers, points, runtime=runtime),
+        (lambda: plain_interpolate(values, centers, points)) if medium else None,
+    )
+    each(
+        "estimate_normals k 30 (open3d)",
+        lambda: estimate_normals(points, runtime=runtime),
+        lambda: o3d_cloud(points).estimate_normals(o3d.geometry.KDTreeSearchParamKNN(30)),
+    )
+    if medium:
+        normals, radius = estimate_normals(points, runtime=runtime), 8 * step
+        search = o3d.geometry.KDTreeSearchParamHybrid(radius, 100)
+        each(
+            f"fpfh {CENTERS} (open3d, all)",
+            lambda: fpfh(points, normals, chosen, radius, runtime=runtime),
+            lambda: o3d.pipelines.registration.compute_fpfh_feature(o3d_cloud(points, normals), search),
+        )
+        each("ball, 100 at most, of all", lambda: ball(points, points, radius, 100, runtime=runtime))
+        each(
+            "statistical_outliers (open3d)",
+            lambda: statistical_outliers(points, runtime=runtime),
+            lambda: o3d_cloud(points).remove_statistical_outlier(20, 2.0),
+        )
+        each(
+            "dbscan (open3d)",
+            lambda: dbscan(points, 8 * step, 10),
+            lambda: o3d_cloud(points).cluster_dbscan(8 * step, 10),
+        )
+        reference = Reference(points)
+        turn = np.eye(4)
+        turn[:3, :3] = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+        turn[:3, 0] *= np.sign(np.linalg.det(turn[:3, :3]))
+        moved = transform_points(part(number, 1), turn)
+        register(moved, reference, any_pose=True)
+        each("register, any pose", lambda: register(moved, reference, any_pose=True))
+        each("register, same pose", lambda: register(part(number, 2), reference, any_pose=False))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -118,76 +190,7 @@ def main() -> None:
     print(f"{runtime.title}; median of {runs}; ratio to the plain version\n")
     print(f"{'operation':34s} {'points':>9s} {'median':>13s} {'faster by':>9s}")
     for number in options.points:
-        points = part(number)
-        small, medium = number <= 20_000, number <= 100_000
-        step = spacing(points)
-
-        def each(
-            name: str, work: Callable[[], object], plain: Callable[[], object] | None = None, n: int = number
-        ) -> None:
-            show(name, n, work, plain, runs if n <= 500_000 else 3)
-
-        chosen = farthest_points(points, CENTERS, runtime=runtime)
-        centers = points[chosen]
-        values = np.random.default_rng(0).standard_normal((CENTERS, 384)).astype(np.float32)
-        each(
-            f"farthest_points {CENTERS}",
-            lambda: farthest_points(points, CENTERS, runtime=runtime),
-            (lambda: plain_farthest(points, CENTERS)) if medium else None,
-        )
-        if number >= 100_000:
-            each("farthest_points 8192", lambda: farthest_points(points, 8192, runtime=runtime))
-        each(
-            f"nearest {K} of {CENTERS}",
-            lambda: nearest(points, centers, K, runtime=runtime),
-            (lambda: plain_nearest(points, centers, K)) if medium else None,
-        )
-        each(f"make_patches {CENTERS} x {K}", lambda: make_patches(points, CENTERS, K, runtime=runtime))
-        each("voxel_grid", lambda: voxel_grid(points, 4 * step), lambda: plain_voxels(points, 4 * step))
-        if number > 500_000:
-            continue
-        each(
-            f"nearest {K} of all",
-            lambda: nearest(points, points, K, runtime=runtime),
-            (lambda: plain_nearest(points, points, K)) if small else None,
-        )
-        each(
-            "interpolate 384 channels",
-            lambda: interpolate(values, centers, points, runtime=runtime),
-            (lambda: plain_interpolate(values, centers, points)) if medium else None,
-        )
-        each(
-            "estimate_normals k 30 (open3d)",
-            lambda: estimate_normals(points, runtime=runtime),
-            lambda: o3d_cloud(points).estimate_normals(o3d.geometry.KDTreeSearchParamKNN(30)),
-        )
-        if medium:
-            normals, radius = estimate_normals(points, runtime=runtime), 8 * step
-            search = o3d.geometry.KDTreeSearchParamHybrid(radius, 100)
-            each(
-                f"fpfh {CENTERS} (open3d, all)",
-                lambda: fpfh(points, normals, chosen, radius, runtime=runtime),
-                lambda: o3d.pipelines.registration.compute_fpfh_feature(o3d_cloud(points, normals), search),
-            )
-            each("ball, 100 at most, of all", lambda: ball(points, points, radius, 100, runtime=runtime))
-            each(
-                "statistical_outliers (open3d)",
-                lambda: statistical_outliers(points, runtime=runtime),
-                lambda: o3d_cloud(points).remove_statistical_outlier(20, 2.0),
-            )
-            each(
-                "dbscan (open3d)",
-                lambda: dbscan(points, 8 * step, 10),
-                lambda: o3d_cloud(points).cluster_dbscan(8 * step, 10),
-            )
-            reference = Reference(points)
-            turn = np.eye(4)
-            turn[:3, :3] = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
-            turn[:3, 0] *= np.sign(np.linalg.det(turn[:3, :3]))
-            moved = transform_points(part(number, 1), turn)
-            register(moved, reference, any_pose=True)
-            each("register, any pose", lambda: register(moved, reference, any_pose=True))
-            each("register, same pose", lambda: register(part(number, 2), reference, any_pose=False))
+        measure(number, runtime, runs)
     scan = table_scan(400)
     show("plane_background 400 x 400", len(scan), lambda: plane_background(scan), None, runs)
 
