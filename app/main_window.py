@@ -125,12 +125,16 @@ class MainWindow(QMainWindow):
         self._apply_view_settings()
         self._default_state = self.saveState(_STATE_VERSION)
         self._restore_geometry()
-        self._refresh_actions()
         self.viewer.set_hint(
             self.tr(
                 "Open a scan, or drop one here.\nA folder of good parts becomes a category that models are trained for."
             )
         )
+        if session.scan is not None:
+            self._show_scan()
+            self._show_result()
+            self._show_inspection()
+        self._refresh_actions()
         self.setTabOrder(self.library.search, self.library.tree)
 
     # -- building
@@ -411,9 +415,13 @@ class MainWindow(QMainWindow):
     def _open(self, dialog: QDialog) -> QDialog:
         """Show a dialog without blocking; several may be open."""
         self._dialogs.append(dialog)
-        dialog.finished.connect(lambda *_: self._dialogs.remove(dialog) if dialog in self._dialogs else None)
+        dialog.finished.connect(partial(self._forget, dialog))
         dialog.show()
         return dialog
+
+    def _forget(self, dialog: QDialog, *_: object) -> None:
+        if dialog in self._dialogs:
+            self._dialogs.remove(dialog)
 
     def dialog(self, kind: type[QDialog]) -> QDialog | None:
         """The open dialog of a kind, the newest first."""
@@ -684,5 +692,6 @@ class MainWindow(QMainWindow):
         for dialog in list(self._dialogs):
             dialog.hide()
         self.session.close()
+        self.viewer.set_scan(None)
         self.viewer.close()
         super().closeEvent(event)

@@ -388,8 +388,6 @@ class Session(QObject):
         if path is not None and self.entry is not None:
             kept = self._kept.get((self.entry.path, path))
         self._put_document(kept or Document(self.entry, self.scan, path, None))
-        if path is not None and path not in self._models:
-            self._load_model(path)
 
     def import_model(self, path: Path) -> None:
         """Take a model file into the library and choose it."""
@@ -764,10 +762,14 @@ class Session(QObject):
         self.recent_changed.emit()
 
     def close(self) -> None:
-        """Stop everything; the worker gets a moment to end."""
+        """Stop everything, the worker gets a moment to end, and let the scans and models go."""
         self._refresh.stop()
         self.undo_stack.blockSignals(True)  # it empties itself while the window is taken apart
         self.ended = self.jobs.shutdown()
+        self.undo_stack.clear()
+        self._document, self.inspection = Document(), None
+        self._kept.clear()
+        self._models.clear()
 
     ended = True
     """Whether the worker has ended, once closed."""

@@ -56,7 +56,7 @@ LIGHT = Theme(
     point_line="#b3261e",
     part_line="#6f2da8",
     accept="#1a7f37",
-    review="#9a6700",
+    review="#8a5c00",
     reject="#b3261e",
 )
 

@@ -139,7 +139,7 @@ def save_picture(picture: QImage, path: Path) -> None:
     OutputError
     """
     with written_whole(path) as temporary:
-        if not picture.save(str(temporary), b"PNG"):
+        if not picture.save(str(temporary)):
             raise OutputError(f"{path} could not be written", "Choose a folder that you may write to")
 
 

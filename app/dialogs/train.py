@@ -261,6 +261,7 @@ class TrainDialog(QDialog):
         self.plot.hideButtons()
         self.plot.setMouseEnabled(False, False)
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.plot.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot.setBackground(self._theme.base)
         self.plot.setAccessibleName(self.tr("Curve of the training"))
         for side in ("left", "bottom"):

@@ -35,6 +35,7 @@ class ThresholdPlot(pg.PlotWidget):
         self.hideButtons()
         self.setMouseEnabled(False, False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the spin boxes are the keyboard's way
+        self.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(self.Shape.NoFrame)
         self.line = pg.InfiniteLine(angle=90, movable=True)
         self.line.addMarker("v", position=1.0, size=11)
