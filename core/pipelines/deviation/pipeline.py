@@ -25,7 +25,7 @@ from core.scores import ScoreMap, Scores
 
 Array = NDArray[np.float32]
 
-_POSE_SCANS = 5
+_POSE_SCANS = 3
 _LEAST_POINTS = 30
 
 
