@@ -47,17 +47,27 @@ class MaskedAutoencoder(nn.Module):
         self.increase_dim = nn.Sequential(nn.Conv1d(WIDTH, 3 * GROUP_SIZE, 1))
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights: a truncated normal of width 0.02, no bias, norms at identity.
+        """Draw all weights as the published code does.
 
-        The published code draws the decoder's and the head's more widely; the extractor's are drawn as there.
+        The extractor and the mask token: a truncated normal of width 0.02, no bias. The decoder's blocks: Xavier, no
+        bias. The decoder's position embedding and the head: evenly within 1 / sqrt(inputs), torch's default, which is
+        far wider; hidden groups differ by that embedding alone, so a narrow one holds the learning up.
         """
         for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv1d):
-                nn.init.trunc_normal_(module.weight, std=0.02, generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.LayerNorm | nn.BatchNorm1d):
+            if isinstance(module, nn.LayerNorm | nn.BatchNorm1d):
                 module.reset_parameters()
+        for module in _layers(self.MAE_encoder):
+            nn.init.trunc_normal_(module.weight, std=0.02, generator=generator)
+        for module in _layers(self.MAE_decoder):
+            nn.init.xavier_uniform_(module.weight, generator=generator)
+        for module in (*_layers(self.MAE_encoder), *_layers(self.MAE_decoder)):
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        for module in (*_layers(self.decoder_pos_embed), *_layers(self.increase_dim)):
+            bound = module.weight[0].numel() ** -0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
         nn.init.trunc_normal_(self.mask_token, std=0.02, generator=generator)
 
     def forward(self, groups: Tensor, centers: Tensor, order: Tensor) -> Tensor:
@@ -87,6 +97,10 @@ class MaskedAutoencoder(nn.Module):
         head = cast(nn.Conv1d, self.increase_dim[0])
         points = functional.linear(rebuilt, head.weight[..., 0], head.bias).reshape(-1, GROUP_SIZE, 3)
         return chamfer(points.float(), groups[:, visible:].reshape(-1, groups.shape[2], 3).float())
+
+
+def _layers(module: nn.Module) -> list[nn.Linear | nn.Conv1d]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv1d)]
 
 
 def _reorder(values: Tensor, order: Tensor) -> Tensor:

@@ -256,9 +256,9 @@ def load_point_mae(
     return model.to(device).eval().requires_grad_(False)
 
 
-def random_point_mae(seed: int = 0) -> PointMAE:
+def random_point_mae(seed: int = 0, *, cloud_statistics: bool = False) -> PointMAE:
     """The extractor before any training: the random network that weights are held against. In evaluation, frozen."""
-    model = PointMAE()
+    model = PointMAE(cloud_statistics=cloud_statistics)
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d):

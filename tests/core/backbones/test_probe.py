@@ -40,18 +40,19 @@ def test_table_names_tasks_and_features(tmp_path: Path, monkeypatch: pytest.Monk
     short = random_point_mae(1)
     del short.blocks.blocks[1:]  # one block in place of twelve, to be fast
     monkeypatch.setattr(module, "load_point_mae", lambda _weights: short)
-    monkeypatch.setattr(module, "random_point_mae", lambda _seed: short)
+    monkeypatch.setattr(module, "random_point_mae", lambda _seed, **_more: short)
     rng = np.random.default_rng(0)
     np.savez(
         tmp_path / "s.npz", points=rng.normal(size=(160, 1024, 3)).astype(np.float16), source=np.repeat(["a", "b"], 80)
     )
     rows = probe(default_weights("point_mae"), runtime=CPU, shapes=tmp_path / "s.npz", per_family=5)
-    assert [(r.task, r.features) for r in rows[:2]] == [
+    assert [(r.task, r.features) for r in rows[:3]] == [
         ("procedural families", default_weights("point_mae").name),
         ("procedural families", "random network"),
+        ("procedural families", "random network, cloud statistics"),
     ]
     assert rows[0].classes == 8
     assert rows[0].shapes == 40
     assert rows[0].chance == pytest.approx(1 / 8)
-    assert rows[2].classes == 2
+    assert rows[3].classes == 2
     assert all(0 <= r.accuracy <= 1 for r in rows)
