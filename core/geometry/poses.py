@@ -105,12 +105,20 @@ def from_axes(source: Array, target: Array) -> Array:
 
 
 def symmetries(points: Array) -> Array:
-    """(P, 4, 4) turns about the principal axes of ``points`` by parts (2 to 12) of a whole turn, without identity."""
+    """(P, 4, 4) turns that may lay a part on itself, without identity.
+
+    About each principal axis of ``points`` by parts (2 to 12) of a whole turn, and the same after turning over about
+    another axis: where two axes are alike, any line between them may be the one to turn over about.
+    """
     middle = points.mean(axis=0)
     axes = np.linalg.eigh(np.cov((points - middle).T))[1].T
-    angles = sorted({2 * np.pi * i / n for n in range(2, 13) for i in range(1, n)})
-    rotations = np.stack([rotation_of(angle * axis) for axis in axes for angle in angles])
-    return rigid(rotations, middle - rotations @ middle)
+    angles = sorted({i / n for n in range(2, 13) for i in range(1, n)})
+    turns = [[rotation_of(2 * np.pi * angle * axis) for angle in angles] for axis in axes]
+    over = [rotation_of(np.pi * axis) for axis in axes]
+    rotations = [turn for about in turns for turn in about]
+    rotations += [turn @ over[(i + 1) % 3] for i, about in enumerate(turns) for turn in about]
+    stacked = np.stack(rotations)
+    return rigid(stacked, middle - stacked @ middle)
 
 
 def distinct(poses: Array, points: Array, apart: float, count: int) -> Array:

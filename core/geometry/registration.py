@@ -89,7 +89,7 @@ class Reference:
         turns = symmetries(self.coarse.points)
         some, step = _every(self.coarse.points, 400), self.coarse_step
         found: list[Array] = []
-        for pose in _likely(some, turns, self.coarse, 4.0 * step, 0.4)[:24]:
+        for pose in distinct(_likely(some, turns, self.coarse, 4.0 * step, 0.4), some, 6.0 * step, 30):
             for reach in (6.0 * step, 3.0 * step):
                 pose = refine(some, self.coarse, pose, reach, 10, 1e-2 * step)
             found.append(pose)
@@ -232,11 +232,9 @@ def _best(source: Surface, dense: Array, reference: Reference, starts: Array, an
         tried.append(pose)
     finalists = _ranked(tried, source, coarse, step)[:3]
     if any_pose and len(reference.symmetries):
-        turned = [turn @ finalists[0] for turn in reference.symmetries]
-        for pose in _ranked(turned, source, coarse, step)[:5]:
-            for reach in (wide / 2, 3.0 * step):
-                pose = refine(some, coarse, pose, reach, 10, 3e-2 * step)
-            finalists.append(pose)
+        turned = [refine(few, coarse, turn @ finalists[0], 5.0 * step, 6, 3e-2 * step) for turn in reference.symmetries]
+        for pose in _ranked(turned, source, coarse, step)[:6]:
+            finalists.append(refine(some, coarse, pose, 3.0 * step, 10, 3e-2 * step))
     finalists = list(distinct(np.stack(finalists), few, step, len(finalists)))
     if len(finalists) == 1:
         return finalists[0]

@@ -125,3 +125,17 @@ def test_too_few_points_are_refused(reference):
 def test_transform_points_turns_then_shifts():
     quarter = np.array([[0, -1, 0, 10], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
     assert transform_points(np.array([[1, 2, 3]], np.float32), quarter).tolist() == [[8, 1, 3]]
+
+
+def test_a_small_feature_decides_between_near_symmetric_poses():
+    def keyed(seed):
+        rng = np.random.default_rng(seed)
+        return np.concatenate(
+            [box(rng, (0, 0, 0), (60, 40, 10), 15_000), box(rng, (8, 8, 10), (14, 12, 13), 500)]
+        ).astype(np.float32)
+
+    reference = Reference(keyed(0))
+    for seed in (1, 2):
+        points, truth = keyed(seed), pose(seed)
+        found = register(transform_points(points, truth), reference, any_pose=True)
+        assert error(found, truth, points) < reference.step
