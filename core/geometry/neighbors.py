@@ -68,14 +68,15 @@ def _by_tree(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     names = back = None
     asked = queries
-    if scattered(points):  # a third of the time at 500,000 points, because the search finds them in the cache
+    many = 4 * len(queries) > len(points)  # else building the tree is most of the work
+    if many and scattered(points):  # a third of the time at 500,000 points, because the search finds them in the cache
         names = along_curve(points)
     if queries is points and names is not None:
         back, asked = names, points[names]
     elif scattered(queries):
         back = along_curve(queries)
         asked = queries[back]
-    tree = cKDTree(points if names is None else points[names])
+    tree = cKDTree(points if names is None else points[names], balanced_tree=many, compact_nodes=many)
     near, found = tree.query(asked, k=[1] if k == 1 else k, workers=workers)
     if names is not None:
         found = names[found]
