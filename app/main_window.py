@@ -43,6 +43,7 @@ from app.dialogs.export import ExportDialog, save_picture
 from app.dialogs.train import TrainDialog
 from app.fields import field_of
 from app.icons import icon
+from app.jobs import Job
 from app.panels.defects import DefectsPanel
 from app.panels.guide import Guide
 from app.panels.inspect import InspectPanel
@@ -304,7 +305,7 @@ class MainWindow(QMainWindow):
         session.inspection_changed.connect(guarded(self._guide_on))
         session.failures.happened.connect(self._show_failure)
         session.jobs.failed.connect(lambda _, error: session.failures.report(error))
-        session.jobs.stopped.connect(guarded(lambda job: self._say_stopped(job.title)))
+        session.jobs.stopped.connect(guarded(self._say_stopped))
         self.theme.changed.connect(guarded(self.set_theme))
         self.viewer.picked.connect(guarded(session.pick))
         self.viewer.shown_points_changed.connect(guarded(self.status.show_points))
@@ -407,10 +408,11 @@ class MainWindow(QMainWindow):
             return
         self._open(ErrorDialog(error, self.theme.theme, self))
 
-    def _say_stopped(self, title: str) -> None:
-        job = self.session.jobs.current
-        if job is None:
-            self.session.message.emit(self.tr("Stopped: {title}.").format(title=title))
+    def _say_stopped(self, job: Job) -> None:
+        if (job.cancelled is None and not job.replaces) or (
+            job.tag in ("inspect", "demo") and not self.session.jobs.is_busy_with(job.tag)
+        ):  # others have their own words, or were only overtaken
+            self.session.message.emit(self.tr("Stopped: {title}.").format(title=job.title))
 
     def _open(self, dialog: QDialog) -> QDialog:
         """Show a dialog without blocking; several may be open."""
@@ -679,7 +681,7 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
         # Opened after the drop has ended, so that the program it comes from does not wait for a dialog.
-        QTimer.singleShot(0, self, self._guarded(lambda: self.open_paths(paths)))
+        QTimer.singleShot(0, self, self._guarded(partial(self.open_paths, paths)))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, stop the work, and close the view before Qt takes the window apart."""

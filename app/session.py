@@ -41,6 +41,7 @@ REFRESH_MS = 30
 _KEPT_POINTS = 6_000_000
 """Results are kept at hand, for walking back and for undo, up to this many points together."""
 _KEPT_MODELS = 3
+_HISTORY_AT_MOST = 100_000
 ANOMALY = "anomaly"
 """The map that is the score itself."""
 
@@ -129,6 +130,7 @@ class Session(QObject):
         self._models: OrderedDict[Path, Model] = OrderedDict()
         self._kept: OrderedDict[tuple[Path, Path], Document] = OrderedDict()
         self._verdicts: dict[tuple[Path, Path], Verdict] = {}
+        self._remembered: dict[Path, dict[Path, Verdict]] = {}
         self._thresholds: dict[Path, Thresholds] = {}
         self._models_by_category: dict[str, tuple[ModelEntry, ...]] = {}
         self._gesture = 0
@@ -562,16 +564,19 @@ class Session(QObject):
         """The verdict of the chosen model on a scan, from this run or the history."""
         if self.model_path is None:
             return None
-        key = (path, self.model_path)
-        if key not in self._verdicts:
-            try:
-                row = self.history.last(path, str(self.model_path))
-            except NominalError:
-                row = None
-            if row is None:
-                return None
-            self._verdicts[key] = row.verdict
-        return self._verdicts[key]
+        if self.model_path not in self._remembered:
+            self._remembered[self.model_path] = self._from_history(self.model_path)
+        known = self._verdicts.get((path, self.model_path))
+        return known or self._remembered[self.model_path].get(path.resolve())
+
+    def _from_history(self, model: Path) -> dict[Path, Verdict]:
+        """Every scan's newest verdict by a model, read at once: a category may hold thousands of scans."""
+        try:
+            rows = self.history.rows(_HISTORY_AT_MOST)
+        except NominalError as error:
+            self.failures.report(error)
+            return {}
+        return {row.scan: row.verdict for row in reversed(rows) if row.model == str(model)}
 
     # -- thresholds
 

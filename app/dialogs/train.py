@@ -106,7 +106,7 @@ class TrainDialog(QDialog):
             self.tr("How many good parts may be rejected by mistake. The part threshold is set from it.")
         )
         self.budget_note = label(role="muted", width=360)
-        self.advanced = QCollapsible(self.tr("All settings of the method"))
+        self.advanced = QCollapsible(self.tr("All settings of the method"), expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
         self.config: ConfigForm | None = None
 

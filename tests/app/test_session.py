@@ -53,6 +53,13 @@ def test_inspecting_without_scan_or_model_says_what_to_do(session: Any) -> None:
         session.inspect()
 
 
+def test_verdicts_of_an_earlier_run_come_from_the_history(inspected: Any) -> None:
+    inspected._verdicts.clear()
+    inspected._remembered.clear()
+    assert inspected.verdict_of(inspected.entry.path) is Verdict.REJECT
+    assert inspected.verdict_of(entry_of(inspected, "good/000").path) is None
+
+
 def test_thresholds_follow_at_once_and_undo(inspected: Any, qtbot: QtBot) -> None:
     calibrated = inspected.thresholds
     scores = inspected.inspection.scores
