@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from core.pipelines.config import Config, setting
-from core.pipelines.sca.aggregation import Affinity, AggregationOptions, Fusion, Mass, Snap
-from core.pipelines.sca.discriminator import Position
+from core.pipelines.sca.aggregation import AggregationOptions
 
 
 @dataclass(frozen=True)
@@ -75,26 +74,26 @@ class ScaConfig(Config):
         high=1.0,
         paper="not stated",
     )
-    affinity: Affinity = setting(
+    affinity: Literal["both", "geometry", "feature"] = setting(
         "both",
         "Affinities that are fused; geometry and feature are the paper's ablations",
         choices=("both", "geometry", "feature"),
         paper="both",
     )
-    fusion: Fusion = setting(
+    fusion: Literal["rows", "softmax"] = setting(
         "rows",
         "How fused affinities become weights: by their row sums, or the paper's literal softmax",
         choices=("rows", "softmax"),
         paper="softmax",
     )
     global_step: bool = setting(True, "Exchange among prototypes; off is the paper's ablation", paper=True)
-    snap: Snap = setting(
+    snap: Literal["soft", "hard", "off"] = setting(
         "soft",
         "Snapping to the nearest prototypes; off is the paper's ablation",
         choices=("soft", "hard", "off"),
         paper="on",
     )
-    prototype_mass: Mass = setting(
+    prototype_mass: Literal["density", "uniform"] = setting(
         "density", "mu: prototypes get mass by the patches near them, or equally", choices=("density", "uniform")
     )
 
@@ -159,7 +158,12 @@ class ScaConfig(Config):
     )
     dropout: float = setting(0.1, "Dropout of the discriminator", unit="share", low=0.0, high=0.9, paper=0.1)
     attention: bool = setting(True, "Cross-patch attention; off is the paper's per-token MLP ablation", paper=True)
-    position: Position = setting(
+    energy: bool = setting(
+        False,
+        "Let the discriminator see how far a feature lies from the usual, which its layer norm hides from it",
+        paper=False,
+    )
+    position: Literal["coordinates", "learned", "none"] = setting(
         "coordinates",
         "Where the discriminator's position embedding comes from: the patch centre, the patch's number "
         "(the paper's free vectors), or nothing",
@@ -210,6 +214,8 @@ class ScaConfig(Config):
             "noise": 1.0,
             "noise_octaves": 3.0,
             "clean_pass": True,
+            "energy": True,
+            "adaptor_share": 0.2,
             "copies": 1,
             "yaw": 0.0,
             "jitter": 0.0,

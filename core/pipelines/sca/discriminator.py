@@ -34,6 +34,10 @@ class CrossPatchDiscriminator(nn.Module):
         Number of learned vectors, for ``learned``.
     attention : bool
         False leaves the per-patch MLP of SimpleNet.
+    energy : bool
+        Add ``w log(1 + mean_c v_c q_c^2)`` to the logit, w and v learned and positive. The layer norm before the head
+        lets only a feature's direction through: all features far from the good ones would look equally far. With
+        white features and white noise this term alone is the likelihood ratio that the loss asks for.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class CrossPatchDiscriminator(nn.Module):
         position: Position = "coordinates",
         patches: int = 1024,
         attention: bool = True,
+        energy: bool = False,
     ) -> None:
         super().__init__()
         hidden = hidden or 4 * width
@@ -61,6 +66,10 @@ class CrossPatchDiscriminator(nn.Module):
             self.query_key_value = nn.Linear(width, 3 * width)
             self.output = nn.Linear(width, width)
             self.attention_dropout = nn.Dropout(dropout)
+        self.energy = energy
+        if energy:
+            self.scales = nn.Parameter(torch.zeros(width))  # v = exp(scales)
+            self.slope = nn.Parameter(torch.tensor(1.0))  # w = exp(slope)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
 
@@ -73,7 +82,10 @@ class CrossPatchDiscriminator(nn.Module):
             tokens = tokens + self.places[: features.shape[1]]
         if self.attention:
             tokens = tokens + self.attention_dropout(self._attend(tokens))
-        return self.head(self.norm(tokens)).squeeze(-1)
+        logits: Tensor = self.head(self.norm(tokens)).squeeze(-1)
+        if self.energy:
+            logits = logits + self.slope.exp() * (features.square() * self.scales.exp()).mean(dim=-1).log1p()
+        return logits
 
     def _attend(self, tokens: Tensor) -> Tensor:
         batch, n, width = tokens.shape

@@ -86,7 +86,9 @@ class FeatureSpace:
 
     def _blocks(self, one: PatchSet, config: ScaConfig) -> tuple[Floats, Floats, Floats]:
         """Tokens, geometry and place, each with no columns where its weight is 0."""
-        tokens = (one.tokens - self.mean) @ self.basis if self.basis.shape[1] else one.tokens
+        tokens: Floats = one.tokens
+        if self.basis.shape[1]:
+            tokens = np.asarray((one.tokens - self.mean) @ self.basis, np.float32)
         return (
             tokens if config.token_weight > 0 else tokens[:, :0],
             one.geometry if config.fpfh_weight > 0 else one.geometry[:, :0],

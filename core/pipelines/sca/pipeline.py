@@ -54,7 +54,7 @@ class ScaPipeline(Pipeline):
         "Looks at many small patches of the surface, each in the light of the whole part; for parts whose shape "
         "alone tells good from bad"
     )
-    Config: ClassVar[type[ScaConfig]] = ScaConfig  # type: ignore[assignment]
+    Config: ClassVar[type[ScaConfig]] = ScaConfig
 
     def __init__(self, config: ScaConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
@@ -194,8 +194,10 @@ class ScaPipeline(Pipeline):
         return int(self.runtime.rng(2, *salt).integers(len(points)))
 
     def _augmented(self, points: Floats, scan: int, copy: int) -> Floats:
-        """A copy turned about the vertical, jittered and scaled (paper, "Implementation details"); the first is as it is
-        measured."""
+        """A copy turned about the vertical, jittered and scaled (paper, "Implementation details").
+
+        The first copy is the scan as it was measured.
+        """
         config: ScaConfig = self.config
         if copy == 0:
             return points

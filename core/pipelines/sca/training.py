@@ -36,6 +36,7 @@ class Detector(nn.Module):
             position=config.position,
             patches=config.patches,
             attention=config.attention,
+            energy=config.energy,
         )
 
     def padded(self, features: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ def train_detector(
     Parameters
     ----------
     features : sequence of (n_i, W) float32
-        Of each good scan (and of its augmented copies). They are frozen, so that an epoch costs the small networks only.
+        Of each good scan (and of its augmented copies). They are frozen: an epoch costs the small networks only.
     centers : sequence of (n_i, 3) float32
 
     Returns
