@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
         dialog.start.click()
         _wait(
             application,
-            lambda: sum(len(c[0]) for c in dialog._curves.values()) > 20 or dialog.pages.currentIndex() == 2,
+            lambda: sum(len(c[0]) for c in dialog._curves.values()) >= 5 or dialog.pages.currentIndex() == 2,
         )
         _save(application, window, folder / "train-running.png", dialog)
         dialog.stop.click()
