@@ -46,6 +46,7 @@ def main(folder: Path) -> None:
         _show(application, window, lambda kind: kind in ("", "good"), Verdict.ACCEPT)
         window.theme.choose("light")
         _save(application, window, folder / "window-light.png")
+        window.guide.dismiss.click()
         _show(application, window, lambda kind: kind in ("bulge", "dent"), Verdict.REJECT)
         _save(application, window, folder / "window-reject.png")
         window.theme.choose("dark")
@@ -59,6 +60,10 @@ def main(folder: Path) -> None:
         dialog = window.dialog(TrainDialog)
         assert isinstance(dialog, TrainDialog)
         _wait(application, lambda: dialog.form.category is not None)
+        root = Path(dialog.form.folder.text())
+        if root.is_relative_to(Path.home()):  # the picture is for everyone
+            dialog.form.folder.setText(f"~/{root.relative_to(Path.home())}")
+            _wait(application, lambda: dialog.form.category is not None)
         dialog.move((SIZE[0] - dialog.width()) // 2, 150)
         _save(application, window, folder / "train-choose.png", dialog)
         dialog.start.click()
