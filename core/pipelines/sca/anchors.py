@@ -188,7 +188,7 @@ class FeatureAnchors:
         start = int(np.einsum("ij,ij->i", middle, middle).argmax())
         points = union[farthest_points(union, min(count, len(union)), start=start, runtime=runtime)]
         spread = np.median(np.concatenate([nearest(own, own, min(2, len(own)))[0][:, -1] for own in centers]))
-        reach = 2.0 * float(spread)
+        reach = max(2.0 * float(spread), 1e-6)
         width = features[0].shape[1]
         sums, squares, counts = np.zeros((len(points), width)), np.zeros((len(points), width)), np.zeros(len(points))
         for own, places in zip(features, centers, strict=True):
@@ -196,20 +196,21 @@ class FeatureAnchors:
             sums[seen] += values[seen]
             squares[seen] += values[seen].astype(np.float64) ** 2
             counts += seen
+        everywhere = np.concatenate(features).var(axis=0, dtype=np.float64)
+        usual = everywhere
         many = counts >= 2
-        spread_of = np.ones(width)
         if many.any():
             mean = sums[many] / counts[many, None]
             variance = (squares[many] / counts[many, None] - mean**2) * (counts[many] / (counts[many] - 1))[:, None]
-            spread_of = np.maximum(variance.mean(axis=0), 1e-12)
-        elif len(union) > 1:
-            spread_of = np.maximum(np.concatenate(features).var(axis=0), 1e-12)
+            # Scans that are copies of each other must not make every other scan infinitely far.
+            usual = np.maximum(variance.mean(axis=0), 1e-3 * everywhere)
+        usual = np.maximum(usual, 1e-6)
         return cls(
             points.astype(np.float32),
             sums.astype(np.float32),
             squares.astype(np.float32),
             counts.astype(np.float32),
-            spread_of.astype(np.float32),
+            usual.astype(np.float32),
             floor,
             reach,
         )

@@ -28,6 +28,14 @@ class ScaConfig(Config):
     voxel_points: int = setting(
         16_000, "About how many points a scan keeps where the voxel is chosen from the scans", low=256, high=200_000
     )
+    outlier_ratio: float = setting(
+        0.0,
+        "Points whose mean distance to their 20 neighbours exceeds the usual by this many standard deviations form no "
+        "patches and get the score of the nearest other point; 0 keeps all",
+        low=0.0,
+        high=20.0,
+        paper="in the making of Industrial3D-AD",
+    )
     align: Literal["auto", "none", "any"] = setting(
         "none",
         "Whether scans are laid on a good part first: none, from any pose, or where the good scans allow it (auto)",
@@ -202,9 +210,19 @@ class ScaConfig(Config):
         3.0, "Radius of the median filter; 0 turns it off", unit="voxels", low=0.0, high=20.0, paper=3
     )
 
+    object_share: float = setting(
+        0.0,
+        "The object score is the mean of this share of highest point scores; 0 is the highest alone",
+        unit="share",
+        low=0.0,
+        high=1.0,
+        paper=0.0,
+    )
+
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
         "fast": {
+            "outlier_ratio": 2.0,
             "align": "auto",
             "patch_scale": 0.15,
             "layer": 0,
@@ -220,10 +238,12 @@ class ScaConfig(Config):
             "yaw": 0.0,
             "jitter": 0.0,
             "scaling": 0.0,
-            "epochs": 40,
+            "epochs": 12,
+            "batch": 4,
             "learning_rate": 1e-3,
             "projection": "interpolate",
             "median_radius": 1.5,
+            "object_share": 0.002,
         },
     }
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from core.errors import RegistrationError, ScanError
 from core.geometry.background import ForegroundPolicy
+from core.geometry.neighbors import nearest
+from core.geometry.outliers import statistical_outliers
 from core.geometry.registration import Reference, register, transform_points
-from core.geometry.voxels import voxel_grid
+from core.geometry.voxels import VoxelGrid, voxel_grid
 from core.pipelines.sca.config import ScaConfig
 from core.progress import Progress
 from core.scan import Scan
@@ -70,6 +72,8 @@ class Frame:
     center : (3,) float64
         Origin of aligned scans, in the reference's frame.
     reference : Reference, or None where scans are not aligned
+    outlier_ratio : float
+        See ``ScaConfig.outlier_ratio``.
     any_pose : bool
         Whether a scan may lie in any pose, or near the reference's.
     seed : int
@@ -83,6 +87,7 @@ class Frame:
     center: NDArray[np.float64]
     reference: Reference | None
     any_pose: bool
+    outlier_ratio: float
     seed: int
 
     @classmethod
@@ -112,7 +117,7 @@ class Frame:
         if not diagonal > 0:
             raise ScanError("The good scans have no extent", "Check the files")
         voxel = config.voxel or _voxel_for(parts, diagonal, config.voxel_points)
-        grids = [voxel_grid(part, voxel) for part in parts]
+        grids = [_thinned(part, voxel, config.outlier_ratio) for part in parts]
         for scan, grid in zip(scans, grids, strict=True):
             _require(scan, len(grid.points))
         reference, any_pose, transforms = _align(
@@ -125,7 +130,9 @@ class Frame:
             center = np.concatenate(clouds).mean(axis=0, dtype=np.float64)
             middles = [center] * len(clouds)
         radius = float(np.median([np.linalg.norm(c - m, axis=1).max() for c, m in zip(clouds, middles, strict=True)]))
-        frame = cls(policy, unit, voxel, diagonal, max(radius, 1e-30), center, reference, any_pose, seed)
+        frame = cls(
+            policy, unit, voxel, diagonal, max(radius, 1e-30), center, reference, any_pose, config.outlier_ratio, seed
+        )
         placed = [
             Placed(((cloud - middle) / frame.radius).astype(np.float32), mask, grid.inverse)
             for cloud, middle, mask, grid in zip(clouds, middles, masks, grids, strict=True)
@@ -156,7 +163,7 @@ class Frame:
                 f"{self.diagonal:.4g} {self.unit}",
                 "Check the unit of the scan, and that it shows this part",
             )
-        grid = voxel_grid(part, self.voxel)
+        grid = _thinned(part, self.voxel, self.outlier_ratio)
         _require(scan, len(grid.points))
         cloud = grid.points
         if self.reference is None:
@@ -180,6 +187,7 @@ class Frame:
             "radius": np.array(self.radius),
             "center": self.center,
             "any_pose": np.array(self.any_pose),
+            "outlier_ratio": np.array(self.outlier_ratio),
             "seed": np.array(self.seed, np.int64),
         }
         state |= {f"foreground/{key}": value for key, value in self.policy.state().items()}
@@ -205,12 +213,26 @@ class Frame:
             np.asarray(state["center"], np.float64),
             Reference.from_state(reference) if reference else None,
             bool(state["any_pose"]),
+            float(state["outlier_ratio"]),
             int(state["seed"]),
         )
 
 
 def _diagonal(points: Floats) -> float:
     return float(np.linalg.norm(np.ptp(points, axis=0))) if len(points) else 0.0
+
+
+def _thinned(part: Floats, voxel: float, outlier_ratio: float) -> VoxelGrid:
+    """One point a voxel; points of outlying voxels are counted to the nearest other voxel."""
+    grid = voxel_grid(part, voxel)
+    if outlier_ratio <= 0 or len(grid.points) < 3 * _LEAST:
+        return grid
+    kept = np.flatnonzero(~statistical_outliers(grid.points, ratio=outlier_ratio))
+    if len(kept) < _LEAST or len(kept) == len(grid.points):
+        return grid
+    owner = nearest(grid.points[kept], grid.points, 1)[1][:, 0]
+    inverse = owner[grid.inverse]
+    return VoxelGrid(grid.points[kept], inverse, np.bincount(inverse, minlength=len(kept)))
 
 
 def _require(scan: Scan, voxels: int) -> None:

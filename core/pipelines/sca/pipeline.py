@@ -122,7 +122,7 @@ class ScaPipeline(Pipeline):
             filtered = median_filter(raw, placed.points, config.median_radius * fitted.frame.step)
         assert first is not None
         points = placed.to_scan(filtered)
-        return Scores(points, float(np.nanmax(points)), self._maps(fitted, placed, raw, first))
+        return Scores(points, _of_the_part(points, config.object_share), self._maps(fitted, placed, raw, first))
 
     def state(self) -> dict[str, NDArray[Any]]:
         fitted = self._require()
@@ -246,6 +246,13 @@ class ScaPipeline(Pipeline):
                 "Distance from the good parts' mean surface, outwards positive",
             )
         return maps
+
+
+def _of_the_part(points: Floats, share: float) -> float:
+    """The mean of the ``share`` of highest scores, at least of the highest one."""
+    judged = points[np.isfinite(points)]
+    count = max(1, round(share * len(judged)))
+    return float(np.partition(judged, len(judged) - count)[-count:].mean(dtype=np.float64))
 
 
 def _text(value: NDArray[Any]) -> str:

@@ -33,7 +33,8 @@ def test_a_bulge_is_found_where_it_is(fitted: ScaPipeline, part: Part) -> None:
     peak = defective.points[int(np.nanargmax(scores.points))]
     assert np.hypot(peak[0] - 8, peak[1] - 4) < 5
     assert scores.object > max(fitted.score(part(seed), Progress()).object for seed in (101, 102))
-    assert scores.object == pytest.approx(float(np.nanmax(scores.points)))
+    highest = np.sort(scores.points)[-round(0.002 * len(scores.points)) :]
+    assert scores.object == pytest.approx(float(highest.mean()), rel=1e-5)
 
 
 def test_maps_speak_of_every_point(fitted: ScaPipeline, part: Part) -> None:
@@ -85,6 +86,7 @@ ABLATIONS = [
     {"starts": 3, "projection": "max"},
     {"copies": 2, "yaw": 5.0, "jitter": 0.001, "scaling": 0.01},
     {"align": "none", "anchors": 0},
+    {"object_share": 0.0, "outlier_ratio": 0.0, "energy": False},
     {"fpfh_weight": 0.5, "layer": 2},
 ]
 
