@@ -230,7 +230,7 @@ class _Run:
                 if now - saved > 60 * save_every and self.share < 1:
                     self.save(state_path)
                     saved = mark = time.monotonic()
-        if self._recent:
+        if len(self._recent) > _WINDOW // 2 or not self.curve:  # fewer would only add noise to the card
             self.curve.append((self.step, float(np.mean(self._recent))))
         progress.update(1.0, self._text())
 
