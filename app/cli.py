@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     weights = verb("weights", _weights, "List the backbone weights, import a file, or say where they lie.")
     weights.add_argument("action", choices=("list", "import", "where"))
     weights.add_argument("file", type=Path, nargs="?", help="for import: a checkpoint (.pth or .safetensors)")
+    weights.add_argument("--name", help="for import: what to call it, a name that `list` shows or one's own")
 
     info = verb("info", _info, "Tell what this Nominal can do, or what a model file holds.")
     info.add_argument("file", type=Path, nargs="?", help="a .nominal file")
@@ -254,7 +255,7 @@ def _weights(options: argparse.Namespace, console: Console) -> int:
     elif options.action == "import":
         if options.file is None:
             raise ConfigError("No file to import was named", "Write: weights import FILE")
-        found = import_weights(options.file)
+        found = import_weights(options.file, name=options.name)
         console.result({"name": found.name, "sha256": found.sha256}, f"{found.title} imported as {found.name}.")
     else:
         here = {found.name: found for found in weights.available_weights()}

@@ -17,9 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-
 from core.errors import WeightsError
+from core.folders import data_folder
 
 Origin = Literal["shipped", "user", "missing"]
 
@@ -95,7 +94,7 @@ _KNOWN = (
 def weights_folder() -> Path:
     """The user's weights folder, ``$NOMINAL_WEIGHTS`` if set. It need not exist."""
     chosen = os.environ.get("NOMINAL_WEIGHTS")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("nominal", appauthor=False)) / "weights"
+    return Path(chosen) if chosen else data_folder() / "weights"
 
 
 def shipped_folder() -> Path:
