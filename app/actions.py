@@ -163,7 +163,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "&Previous scan"),
         keys=("Alt+Left", "P"),
         icon="previous",
-        when=lambda s: bool(s.walk()),
+        when=lambda s: bool(s.scans.walk()),
         toolbar=True,
         separated=True,
     ),
@@ -173,7 +173,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "&Next scan"),
         keys=("Alt+Right", "N"),
         icon="next",
-        when=lambda s: bool(s.walk()),
+        when=lambda s: bool(s.scans.walk()),
         toolbar=True,
     ),
     ActionSpec(

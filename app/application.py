@@ -90,14 +90,14 @@ def make_window(failures: Failures, settings_file: SettingsFile, library: Librar
 def start(window: MainWindow, paths: Sequence[Path] = ()) -> None:
     """What happens once the window is on the screen: the device is found, and something to look at is opened."""
     session = window.session
-    session.prepare()
-    session.failures.guarded(session.refresh_library)()
+    session.workshop.prepare()
+    session.failures.guarded(session.catalog.refresh)()
     if paths:
         session.failures.guarded(window.open_paths)(paths)
-    elif not session.categories:
-        session.open_demo()
+    elif not session.catalog.categories:
+        session.workshop.open_demo()
     else:
-        names = [c.name for c in session.categories]
+        names = [c.name for c in session.catalog.categories]
         last = session.settings.last_category
         session.open_category(last if last in names else names[0])
 

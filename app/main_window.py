@@ -291,7 +291,7 @@ class MainWindow(QMainWindow):
         session.picked_changed.connect(guarded(self._show_picked))
         session.thresholds_changed.connect(guarded(self._show_mark))
         session.folder_offered.connect(guarded(self._offer_folder))
-        session.demo_ready.connect(guarded(self._start_guide))
+        session.workshop.demo_ready.connect(guarded(self._start_guide))
         session.recent_changed.connect(
             guarded(lambda: self._recent_menu.setEnabled(bool(self.session.settings.recent)))
         )
@@ -448,7 +448,7 @@ class MainWindow(QMainWindow):
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open scans, folders or models, as dropped or given on the command line."""
         if paths:
-            self.session.open_paths(list(paths))
+            self.session.scans.open_paths(list(paths))
 
     def do_add_folder(self) -> None:
         self._offer_folder(None)
@@ -457,7 +457,7 @@ class MainWindow(QMainWindow):
         self._open(AddCategoryDialog(self.session, folder, self))
 
     def do_open_demo(self) -> None:
-        self.session.open_demo()
+        self.session.workshop.open_demo()
 
     def do_export(self) -> None:
         self.session.flush()
@@ -496,10 +496,10 @@ class MainWindow(QMainWindow):
         self.session.inspect_all()
 
     def do_previous(self) -> None:
-        self.session.step(-1)
+        self.session.scans.step(-1)
 
     def do_next(self) -> None:
-        self.session.step(1)
+        self.session.scans.step(1)
 
     def do_reset_thresholds(self) -> None:
         self.session.reset_thresholds()
@@ -519,7 +519,7 @@ class MainWindow(QMainWindow):
             )
 
     def _train_category(self, name: str) -> None:
-        known = next((c for c in self.session.categories if c.name == name), None)
+        known = self.session.catalog.category(name)
         if known is not None and self.dialog(TrainDialog) is None:
             self._open(TrainDialog(self.session, self.theme.theme, known.folder, known.unit, known.name, parent=self))
         else:
@@ -582,7 +582,9 @@ class MainWindow(QMainWindow):
         self._start_guide(again=True)
 
     def do_about(self) -> None:
-        self._open(AboutDialog(self.theme.theme, self.session.methods, self.session.device_title, self))
+        self._open(
+            AboutDialog(self.theme.theme, self.session.workshop.methods, self.session.workshop.device_title, self)
+        )
 
     def _choose_theme(self, choice: str) -> None:
         self.session.settings.theme = choice
@@ -590,7 +592,7 @@ class MainWindow(QMainWindow):
 
     def _choose_device(self, choice: str) -> None:
         self.session.settings.device = choice
-        self.session.prepare()
+        self.session.workshop.prepare()
         self.session.reload_models()
 
     def _fill_recent(self) -> None:

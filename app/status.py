@@ -53,7 +53,7 @@ class StatusBar(QStatusBar):
         session.jobs.changed.connect(guarded(self.refresh))
         session.jobs.progressed.connect(guarded(self._show_progress))
         session.message.connect(guarded(lambda text: self.showMessage(text, MESSAGE_MS)))
-        session.prepared.connect(guarded(self.refresh))
+        session.workshop.prepared.connect(guarded(self.refresh))
         session.model_changed.connect(guarded(self.refresh))
         self.refresh()
 
@@ -68,8 +68,8 @@ class StatusBar(QStatusBar):
             widget.setVisible(job is not None)
         if job is not None:
             self._show_progress(job)
-        self.device.setText(session.device_title or self.tr("Finding the device …"))
-        entry = session.model_entry(session.model_path)
+        self.device.setText(session.workshop.device_title or self.tr("Finding the device …"))
+        entry = session.catalog.model(session.model_path)
         card = entry.card if entry is not None else None
         self.weights.setVisible(card is not None)
         if card is not None:

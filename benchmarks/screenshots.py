@@ -38,8 +38,8 @@ def main(folder: Path) -> None:
         window.setGeometry(0, 0, *SIZE)
         window.show()
         start(window)
-        _wait(application, lambda: bool(window.session.methods))
-        window.session.open_demo()
+        _wait(application, lambda: bool(window.session.workshop.methods))
+        window.session.workshop.open_demo()
         _ready(application, window)
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -85,7 +85,7 @@ def _show(application: QApplication, window: MainWindow, kind: Callable[[str], b
     for entry in session.category.split("test"):
         if not kind(entry.defect):
             continue
-        session.open_entry(entry)
+        session.scans.open(entry)
         _ready(application, window)
         session.inspect()
         _wait(application, lambda: not session.jobs.busy)

@@ -19,7 +19,7 @@ STARTED = time.perf_counter()
 def main(points: int) -> None:
     from app.application import make_application, make_window
     from app.failures import Failures
-    from app.session import Document
+    from app.kept import Document
     from app.settings import SettingsFile
     from core.datasets.entry import ScanEntry
     from core.inspection.calibration import calibrate
@@ -54,9 +54,9 @@ def main(points: int) -> None:
         session = window.session
         path = Path(folder) / "made.nominal"
         card = type("Card", (), {"name": "made", "unit": "mm", "weights": {}})()
-        session._models[path] = Model(card, None, calibrate(good), scan.points[:10])  # type: ignore[arg-type]
+        session.models.put(path, Model(card, None, calibrate(good), scan.points[:10]), path)  # type: ignore[arg-type]
         entry = ScanEntry(Path(folder) / "surface.ply", "test", "", None, None, "surface")
-        session._put_document(Document(entry, scan, path, judged))
+        session.put_document(Document(entry, scan, path, judged))
         for _ in range(10):
             application.processEvents()
             time.sleep(0.02)

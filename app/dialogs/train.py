@@ -76,8 +76,8 @@ class TrainDialog(QDialog):
         guarded = session.failures.guarded
         session.jobs.progressed.connect(guarded(self._show_progress))
         session.jobs.measured.connect(guarded(self._add_value))
-        session.trained.connect(guarded(self._show_report))
-        session.prepared.connect(guarded(self._fill_methods))
+        session.workshop.trained.connect(guarded(self._show_report))
+        session.workshop.prepared.connect(guarded(self._fill_methods))
         self._fill_methods()
 
     # -- the choice
@@ -150,9 +150,9 @@ class TrainDialog(QDialog):
         self._check()
 
     def _fill_methods(self) -> None:
-        if self.method.count() or not self._session.methods:
+        if self.method.count() or not self._session.workshop.methods:
             return
-        for method in self._session.methods:
+        for method in self._session.workshop.methods:
             title = self.tr("{title} (reference)").format(title=method.title) if method.reference else method.title
             self.method.addItem(title, method)
         self._check()
@@ -240,7 +240,7 @@ class TrainDialog(QDialog):
             )
         )
         self.pages.setCurrentIndex(1)
-        job = self._session.train(request)
+        job = self._session.workshop.train(request)
         job.failed = self._fail
         job.cancelled = self._stopped
         self._job = job

@@ -88,7 +88,7 @@ class InspectPanel(Panel):
         guarded = session.failures.guarded
         self.models.activated.connect(guarded(self._choose))
         self.on_open.toggled.connect(guarded(self._toggle_on_open))
-        for signal in (session.library_changed, session.category_changed, session.model_changed):
+        for signal in (session.catalog.changed, session.category_changed, session.model_changed):
             signal.connect(guarded(self._fill_models))
         session.inspection_changed.connect(guarded(self.refresh))
         session.model_changed.connect(guarded(self.refresh))
@@ -156,8 +156,8 @@ class InspectPanel(Panel):
     def _fill_models(self) -> None:
         self.models.clear()
         session = self._session
-        entries = list(session.models(session.category.name)) if session.category is not None else []
-        chosen = session.model_entry(session.model_path)
+        entries = list(session.catalog.models(session.category.name)) if session.category is not None else []
+        chosen = session.catalog.model(session.model_path)
         if chosen is not None and chosen not in entries:
             entries.insert(0, chosen)
         for entry in entries:

@@ -111,7 +111,7 @@ class LibraryPanel(Panel):
         self.tree.customContextMenuRequested.connect(guarded(self._menu))
         self.add.clicked.connect(self.folder_wanted)
         self.demo.clicked.connect(self.demo_wanted)
-        for signal in (session.library_changed, session.category_changed):
+        for signal in (session.catalog.changed, session.category_changed):
             signal.connect(guarded(self.rebuild))
         session.verdict_changed.connect(guarded(self._show_verdict))
         session.model_changed.connect(guarded(self._show_model))
@@ -132,16 +132,18 @@ class LibraryPanel(Panel):
         self.model.clear()
         self._scans.clear()
         session = self._session
-        for known in session.categories:
+        for known in session.catalog.categories:
             row = self._item(known.name, CATEGORY, known.name, "category")
             row.setToolTip(f"{known.folder} ({known.unit})")
             self._fill_category(row, known.name)
             self.model.appendRow(row)
-        if session.loose:
-            group = self._item(self.tr("Opened scans ({n})").format(n=len(session.loose)), GROUP, "loose", "open")
-            group.appendRows([self._scan_item(e, e.key) for e in session.loose])
+        if session.catalog.loose:
+            group = self._item(
+                self.tr("Opened scans ({n})").format(n=len(session.catalog.loose)), GROUP, "loose", "open"
+            )
+            group.appendRows([self._scan_item(e, e.key) for e in session.catalog.loose])
             self.model.appendRow(group)
-        broken = session.models("")
+        broken = session.catalog.models("")
         if broken:
             group = self._item(self.tr("Models that cannot be used"), GROUP, "broken", "warning")
             for entry in broken:
@@ -157,7 +159,7 @@ class LibraryPanel(Panel):
 
     def _fill_category(self, row: QStandardItem, name: str) -> None:
         session = self._session
-        models = session.models(name)
+        models = session.catalog.models(name)
         text = self.tr("Models ({n})").format(n=len(models)) if models else self.tr("No model yet: train one")
         group = self._item(text, GROUP, f"{name}/models", "model")
         group.appendRows([self._model_item(entry) for entry in models])
@@ -270,10 +272,10 @@ class LibraryPanel(Panel):
     def _open(self, index: QModelIndex) -> None:
         kind, what = index.data(KIND), index.data(WHAT)
         if kind == SCAN and isinstance(what, ScanEntry):
-            shown = self._session.pending_entry or self._session.entry
+            shown = self._session.scans.awaited or self._session.entry
             if shown is None or shown.path != what.path:
-                self._session.pending_entry = what
-                self._session.open_entry(what)
+                self._session.scans.awaited = what
+                self._session.scans.open(what)
         elif kind == MODEL:
             self._session.choose_model(what)
         elif kind == CATEGORY:
@@ -296,9 +298,8 @@ class LibraryPanel(Panel):
         elif kind == CATEGORY:
             self._session.remove_category(what)
             self._session.message.emit(self.tr("{name} is off the list. Its files stay.").format(name=what))
-        elif kind == SCAN and what in self._session.loose:
-            self._session.loose.remove(what)
-            self.rebuild()
+        elif kind == SCAN and what in self._session.catalog.loose:
+            self._session.catalog.drop(what)
 
     def _menu(self, at: QPoint) -> None:
         index = self.tree.indexAt(at)
@@ -319,7 +320,7 @@ class LibraryPanel(Panel):
             action.setEnabled(enabled)
 
         if kind == CATEGORY:
-            known = next((c for c in session.categories if c.name == what), None)
+            known = session.catalog.category(what)
             opened = session.category is not None and session.category.name == what
             add(self.tr("Open"), lambda: session.open_category(what), "open", not opened)
             add(self.tr("Train a model …"), lambda: self.training_wanted.emit(what), "train")
@@ -345,7 +346,7 @@ class LibraryPanel(Panel):
         elif kind == SCAN:
             add(self.tr("Open"), lambda: self._open(index), "open")
             add(self.tr("Show in the file manager"), lambda: _reveal(what.path.parent), "category")
-            if what in session.loose:
+            if what in session.catalog.loose:
                 menu.addSeparator()
                 add(self.tr("Remove from the list"), lambda: self._remove(index), "trash")
         else:

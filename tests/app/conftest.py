@@ -109,7 +109,7 @@ def session(qtbot: QtBot, stub: ModuleType, tmp_path: Path) -> Iterator[Any]:
 
     library = Library(tmp_path / "library")
     made = Session(Jobs(), library, History(library.root / "history.sqlite"), Settings(device="cpu"), Failures())
-    made.refresh_library()
+    made.catalog.refresh()
     yield made
     made.close()
     assert made.ended

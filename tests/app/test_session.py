@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.session import first_to_show
+from app.known_verdicts import KnownVerdicts
+from app.scans import first_to_show
 from core.errors import ScanError
 from core.inspection.verdict import Verdict
 
@@ -54,8 +55,7 @@ def test_inspecting_without_scan_or_model_says_what_to_do(session: Any) -> None:
 
 
 def test_verdicts_of_an_earlier_run_come_from_the_history(inspected: Any) -> None:
-    inspected._verdicts.clear()
-    inspected._remembered.clear()
+    inspected._verdicts = KnownVerdicts(inspected.history, inspected.failures)
     assert inspected.verdict_of(inspected.entry.path) is Verdict.REJECT
     assert inspected.verdict_of(entry_of(inspected, "good/000").path) is None
 
@@ -109,7 +109,7 @@ def test_thresholds_by_hand_hold_for_the_next_scan_and_the_next_run(
     inspected: Any, idle: Callable[[Any], None]
 ) -> None:
     inspected.change_thresholds(part=123.0)
-    inspected.open_entry(entry_of(inspected, "good/000"))
+    inspected.scans.open(entry_of(inspected, "good/000"))
     idle(inspected)
     assert inspected.thresholds.part == 123.0
     assert inspected.settings.thresholds[str(inspected.model_path)]["part"] == 123.0
@@ -129,7 +129,7 @@ def test_undo_of_an_inspection_and_back(inspected: Any) -> None:
 
 def test_undo_after_moving_on_goes_back_to_the_scan(inspected: Any, idle: Callable[[Any], None]) -> None:
     first = inspected.entry
-    inspected.open_entry(entry_of(inspected, "good/001"))
+    inspected.scans.open(entry_of(inspected, "good/001"))
     idle(inspected)
     inspected.inspect()
     idle(inspected)
@@ -141,11 +141,11 @@ def test_undo_after_moving_on_goes_back_to_the_scan(inspected: Any, idle: Callab
 
 def test_a_result_is_kept_for_coming_back(inspected: Any, idle: Callable[[Any], None]) -> None:
     first, judged = inspected.entry, inspected.judged
-    inspected.step(1)
+    inspected.scans.step(1)
     idle(inspected)
     assert inspected.entry.key == "bump/001"
     assert inspected.judged is None
-    inspected.step(-1)
+    inspected.scans.step(-1)
     idle(inspected)
     assert inspected.entry == first
     assert inspected.judged is judged
@@ -154,20 +154,20 @@ def test_a_result_is_kept_for_coming_back(inspected: Any, idle: Callable[[Any], 
 def test_stepping_stops_at_the_ends(trained: Any, idle: Callable[[Any], None]) -> None:
     said: list[str] = []
     trained.message.connect(said.append)
-    walk = trained.walk()
-    trained.open_entry(walk[0])
+    walk = trained.scans.walk()
+    trained.scans.open(walk[0])
     idle(trained)
-    trained.step(-1)
+    trained.scans.step(-1)
     assert said == ["This is the first scan."]
     assert trained.entry == walk[0]
 
 
 def test_stepping_quickly_lands_where_it_should(trained: Any, idle: Callable[[Any], None]) -> None:
-    walk = trained.walk()
-    trained.open_entry(walk[0])
+    walk = trained.scans.walk()
+    trained.scans.open(walk[0])
     idle(trained)
     for _ in range(2):
-        trained.step(1)
+        trained.scans.step(1)
     idle(trained)
     assert trained.entry == walk[2]
 
@@ -176,7 +176,7 @@ def test_broken_scan_is_reported_and_the_open_one_stays(trained: Any, broken: An
     failures: list[Exception] = []
     trained.jobs.failed.connect(lambda _, error: failures.append(error))
     before = trained.scan
-    trained.open_entry(broken)
+    trained.scans.open(broken)
     idle(trained)
     assert isinstance(failures[0], ScanError)
     assert trained.scan is before
@@ -188,13 +188,13 @@ def test_what_is_no_scan_is_refused(session: Any, tmp_path: Path, name: str) -> 
     if name.endswith("docx"):
         (tmp_path / name).write_text("words")
     with pytest.raises(ScanError):
-        session.open_path(tmp_path / name)
+        session.scans.open_path(tmp_path / name)
 
 
 def test_a_loose_scan_is_listed_and_opened(session: Any, parts: Path, idle: Callable[[Any], None]) -> None:
-    session.open_paths([parts / "test" / "bump" / "000.ply", parts / "test" / "good" / "000.ply"])
+    session.scans.open_paths([parts / "test" / "bump" / "000.ply", parts / "test" / "good" / "000.ply"])
     idle(session)
-    assert [e.key for e in session.loose] == ["000", "000"]
+    assert [e.key for e in session.catalog.loose] == ["000", "000"]
     assert len(session.scan) == 2500
     assert session.settings.recent == [str((parts / "test" / "bump" / "000.ply").resolve())]
 
@@ -202,9 +202,9 @@ def test_a_loose_scan_is_listed_and_opened(session: Any, parts: Path, idle: Call
 def test_a_folder_is_offered_not_taken(session: Any, parts: Path) -> None:
     offered: list[Path] = []
     session.folder_offered.connect(offered.append)
-    session.open_path(parts)
+    session.scans.open_path(parts)
     assert offered == [parts]
-    assert session.categories == ()
+    assert session.catalog.categories == ()
 
 
 def test_failing_score_leaves_the_worker_alive_and_the_scan_unjudged(
@@ -256,19 +256,19 @@ def test_deleting_a_model_can_be_undone(trained: Any) -> None:
     trained.delete_model(path)
     assert not path.exists()
     assert trained.model_path is None
-    assert trained.models("plate") == ()
+    assert trained.catalog.models("plate") == ()
     trained.undo_stack.undo()
     assert path.is_file()
     assert trained.model_path == path
-    assert len(trained.models("plate")) == 1
+    assert len(trained.catalog.models("plate")) == 1
 
 
 def test_removing_a_category_can_be_undone(trained: Any, parts: Path) -> None:
     trained.remove_category("plate")
-    assert trained.categories == ()
+    assert trained.catalog.categories == ()
     assert parts.is_dir()
     trained.undo_stack.undo()
-    assert [c.name for c in trained.categories] == ["plate"]
+    assert [c.name for c in trained.catalog.categories] == ["plate"]
 
 
 def test_a_damaged_model_is_reported_and_not_chosen(trained: Any, idle: Callable[[Any], None]) -> None:
@@ -285,16 +285,16 @@ def test_a_damaged_model_is_reported_and_not_chosen(trained: Any, idle: Callable
 def test_a_model_file_is_taken_into_the_library(trained: Any, tmp_path: Path, idle: Callable[[Any], None]) -> None:
     elsewhere = tmp_path / "from-a-colleague.nominal"
     elsewhere.write_bytes(trained.model_path.read_bytes())
-    trained.open_path(elsewhere)
+    trained.scans.open_path(elsewhere)
     idle(trained)
-    assert len(trained.models("plate")) == 2
+    assert len(trained.catalog.models("plate")) == 2
     assert trained.model_path != elsewhere
     assert trained.model is not None
 
 
 def test_inspect_on_open(trained: Any, idle: Callable[[Any], None]) -> None:
     trained.settings.inspect_on_open = True
-    trained.open_entry(entry_of(trained, "good/002"))
+    trained.scans.open(entry_of(trained, "good/002"))
     idle(trained)
     assert trained.inspection is not None
     assert trained.entry.key == "good/002"

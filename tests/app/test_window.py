@@ -187,7 +187,7 @@ def test_export_to_where_nothing_can_be_written_is_told(judged: Any, idle: Idle,
 
 
 def test_a_broken_scan_gives_a_two_part_message(window: Any, broken: Any, idle: Idle, qtbot: QtBot) -> None:
-    window.session.open_entry(broken)
+    window.session.scans.open(broken)
     idle(window.session)
     qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
     error = window.dialog(ErrorDialog).error
@@ -287,7 +287,7 @@ def test_letters_move_through_the_folder_but_not_while_typing(window: Any, idle:
 
 
 def test_train_dialog_trains_reports_and_chooses_the_model(window: Any, idle: Idle, qtbot: QtBot) -> None:
-    window.session.prepare()
+    window.session.workshop.prepare()
     idle(window.session)
     before = window.session.model_path
     window.actions_by_id["train"].trigger()
@@ -317,7 +317,7 @@ def test_train_dialog_trains_reports_and_chooses_the_model(window: Any, idle: Id
 
 
 def test_cancelled_training_leaves_nothing_behind(window: Any, stub: ModuleType, idle: Idle, qtbot: QtBot) -> None:
-    window.session.prepare()
+    window.session.workshop.prepare()
     idle(window.session)
     root = window.session.library.root
     before = {p for p in root.rglob("*") if p.is_file()}
@@ -342,7 +342,7 @@ def test_cancelled_training_leaves_nothing_behind(window: Any, stub: ModuleType,
 
 
 def test_status_bar_shows_what_runs_and_stops_it(window: Any, stub: ModuleType, idle: Idle, qtbot: QtBot) -> None:
-    window.session.prepare()
+    window.session.workshop.prepare()
     idle(window.session)
     assert "CPU" in window.status.device.text()
     assert not window.status.bar.isVisible()
@@ -373,7 +373,7 @@ def test_closing_during_work_ends_the_worker_and_keeps_the_settings(
 
 
 def test_guide_leads_through_the_first_steps(window: Any, idle: Idle) -> None:
-    window.session.demo_ready.emit()
+    window.session.workshop.demo_ready.emit()
     assert window.guide.isVisible()
     window.guide.act.click()
     idle(window.session)
