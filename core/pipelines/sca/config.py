@@ -224,6 +224,8 @@ class ScaConfig(Config):
         "fast": {
             "outlier_ratio": 2.0,
             "align": "auto",
+            "patches": 2048,
+            "patch_points": 20,
             "patch_scale": 0.15,
             "layer": 0,
             "feature_width": 48,

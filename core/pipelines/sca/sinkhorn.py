@@ -1,12 +1,17 @@
-"""Sinkhorn iterations in the log domain.
+"""Sinkhorn iterations that do not overflow.
 
-Products of raw descriptors divided by t = 0.05 overflow ``exp``; sums of logarithms do not.
+Products of raw descriptors divided by t = 0.05 overflow ``exp``. Where the exponents span less than float64 can hold,
+rows and columns are scaled by vectors (two products of a matrix and a vector an iteration); where they span more, the
+same iterations run on logarithms, which is slower.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+_SPAN = 300.0
+"""exp(+-2 * 300) is within float64, with room for the scalings of both sides."""
 
 
 def transport_plan(
@@ -32,14 +37,7 @@ def transport_plan(
     -------
     (..., n, m) float, at least 0
     """
-    kernel = -cost / temperature
-    log_rows, log_columns = row_mass.log(), column_mass.log()
-    rows = torch.zeros_like(log_rows)
-    columns = torch.zeros_like(log_columns)
-    for _ in range(iterations):
-        rows = log_rows - torch.logsumexp(kernel + columns[..., None, :], dim=-1)
-        columns = log_columns - torch.logsumexp(kernel + rows[..., :, None], dim=-2)
-    return (kernel + rows[..., :, None] + columns[..., None, :]).exp()
+    return _scaled(-cost.double() / temperature, row_mass.double(), column_mass.double(), iterations).to(cost.dtype)
 
 
 def balanced(similarity: Tensor, *, temperature: float = 0.05, iterations: int = 20) -> Tensor:
@@ -57,9 +55,33 @@ def balanced(similarity: Tensor, *, temperature: float = 0.05, iterations: int =
     (..., n, m) float in 0..1 for square matrices
     """
     n, m = similarity.shape[-2:]
-    log_column_mass = float(torch.log(torch.tensor(n / m)))
-    weights = similarity / temperature
+    rows = torch.ones(n, dtype=torch.float64, device=similarity.device)
+    columns = torch.full((m,), n / m, dtype=torch.float64, device=similarity.device)
+    return _scaled(similarity.double() / temperature, rows, columns, iterations).to(similarity.dtype)
+
+
+def _scaled(exponents: Tensor, rows: Tensor, columns: Tensor, iterations: int) -> Tensor:
+    """``exp(exponents)`` (..., n, m) scaled to the marginals (..., n) and (..., m), columns last."""
+    finite = torch.isfinite(exponents)
+    top = exponents.amax(dim=(-2, -1), keepdim=True)
+    bottom = exponents.masked_fill(~finite, torch.inf).amin(dim=(-2, -1), keepdim=True)
+    if float((top - bottom).max()) > _SPAN:
+        return _by_logarithms(exponents, rows, columns, iterations)
+    kernel = (exponents - top).exp()
+    v = torch.ones_like(kernel[..., 0, :, None])
+    u = torch.ones_like(kernel[..., :, :1])
+    rows, columns = rows[..., None], columns[..., None]
     for _ in range(iterations):
-        weights = weights - torch.logsumexp(weights, dim=-1, keepdim=True)
-        weights = weights - torch.logsumexp(weights, dim=-2, keepdim=True) + log_column_mass
-    return weights.exp()
+        u = rows / (kernel @ v)
+        v = columns / (kernel.mT @ u)
+    return u * kernel * v.mT
+
+
+def _by_logarithms(exponents: Tensor, rows: Tensor, columns: Tensor, iterations: int) -> Tensor:
+    log_rows, log_columns = rows.log(), columns.log()
+    u = torch.zeros_like(exponents[..., :, 0])
+    v = torch.zeros_like(exponents[..., 0, :])
+    for _ in range(iterations):
+        u = log_rows - torch.logsumexp(exponents + v[..., None, :], dim=-1)
+        v = log_columns - torch.logsumexp(exponents + u[..., :, None], dim=-2)
+    return (exponents + u[..., :, None] + v[..., None, :]).exp()

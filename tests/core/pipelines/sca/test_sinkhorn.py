@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.pipelines.sca.sinkhorn import balanced, transport_plan
+from core.pipelines.sca.sinkhorn import _by_logarithms, balanced, transport_plan
 
 
 def uniform(n: int) -> torch.Tensor:
@@ -67,3 +67,10 @@ def test_marginals_of_any_shape(n: int, m: int, seed: int) -> None:
     weights = balanced(similarity, iterations=200)
     assert weights.sum(0).numpy() == pytest.approx([n / m] * m)
     assert weights.sum(1).numpy() == pytest.approx([1.0] * n, rel=1e-4)
+
+
+def test_both_ways_agree() -> None:
+    generator = torch.Generator().manual_seed(0)
+    similarity = torch.rand(4, 30, 7, generator=generator, dtype=torch.float64) * 12  # spans 240 at t = 0.05
+    rows, columns = torch.ones(30, dtype=torch.float64), torch.full((7,), 30 / 7, dtype=torch.float64)
+    torch.testing.assert_close(balanced(similarity), _by_logarithms(similarity / 0.05, rows, columns, 20))
