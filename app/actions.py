@@ -31,9 +31,10 @@ class ActionSpec:
         Empty for none.
     when : callable
         Whether it can be used now.
-    toolbar : bool
     separated : bool
         Whether a line goes before it in its menu.
+    checkable : bool
+        Whether it is a switch.
     """
 
     id: str
@@ -43,8 +44,8 @@ class ActionSpec:
     keys: tuple[str, ...] = ()
     icon: str = ""
     when: Callable[[Session], bool] = _always
-    toolbar: bool = False
     separated: bool = False
+    checkable: bool = False
 
     @property
     def shown_text(self) -> str:
@@ -71,7 +72,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Open scans or a model"),
         ("Ctrl+O",),
         "open",
-        toolbar=True,
     ),
     ActionSpec(
         "add_folder",
@@ -80,7 +80,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Add a category: a folder with scans of one kind of part"),
         ("Ctrl+Shift+O",),
         "folder-add",
-        toolbar=True,
     ),
     ActionSpec(
         "open_demo",
@@ -98,7 +97,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+E",),
         "export",
         when=lambda s: s.inspection is not None,
-        toolbar=True,
         separated=True,
     ),
     ActionSpec(
@@ -118,7 +116,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         keys=("Ctrl+Z",),
         icon="undo",
         when=lambda s: s.undo_stack.canUndo(),
-        toolbar=True,
     ),
     ActionSpec(
         "redo",
@@ -127,7 +124,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         keys=("Ctrl+Shift+Z", "Ctrl+Y"),
         icon="redo",
         when=lambda s: s.undo_stack.canRedo(),
-        toolbar=True,
     ),
     ActionSpec(
         "find",
@@ -145,7 +141,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+I",),
         "inspect",
         when=lambda s: s.can_inspect,
-        toolbar=True,
     ),
     ActionSpec(
         "inspect_all",
@@ -155,7 +150,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+Shift+I",),
         "batch",
         when=lambda s: s.category is not None and s.model is not None and not s.jobs.is_busy_with("batch"),
-        toolbar=True,
     ),
     ActionSpec(
         "previous",
@@ -164,7 +158,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         keys=("Alt+Left", "P"),
         icon="previous",
         when=lambda s: bool(s.scans.walk()),
-        toolbar=True,
         separated=True,
     ),
     ActionSpec(
@@ -174,7 +167,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         keys=("Alt+Right", "N"),
         icon="next",
         when=lambda s: bool(s.scans.walk()),
-        toolbar=True,
     ),
     ActionSpec(
         "reset_thresholds",
@@ -192,7 +184,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Fit a model on a folder of good parts"),
         ("Ctrl+T",),
         "train",
-        toolbar=True,
     ),
     ActionSpec(
         "cancel",
@@ -209,7 +200,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         keys=("F",),
         icon="fit",
         when=lambda s: s.scan is not None,
-        toolbar=True,
     ),
     ActionSpec(
         "view_iso", VIEW, QT_TRANSLATE_NOOP("Actions", "From the &corner"), keys=("7",), icon="view", separated=True
@@ -231,7 +221,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "mode_mask",
         VIEW,
-        QT_TRANSLATE_NOOP("Actions", "&Mask of marked points"),
+        QT_TRANSLATE_NOOP("Actions", "&Mask of the defects"),
         keys=("M",),
         when=lambda s: s.judged is not None,
     ),
@@ -257,6 +247,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         when=lambda s: s.scan is not None and s.scan.labels is not None,
     ),
     ActionSpec(
+        "show_reference",
+        VIEW,
+        QT_TRANSLATE_NOOP("Actions", "Show &nominal surface"),
+        QT_TRANSLATE_NOOP("Actions", "Show what the part should have been, where the method reconstructs it"),
+        ("R",),
+        when=lambda s: s.judged is not None and s.judged.scores.reconstruction is not None,
+        separated=True,
+        checkable=True,
+    ),
+    ActionSpec(
         "next_defect",
         VIEW,
         QT_TRANSLATE_NOOP("Actions", "Next &defect"),
@@ -265,9 +265,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         when=lambda s: s.inspection is not None and len(s.inspection.defects) > 0,
         separated=True,
     ),
-    ActionSpec(
-        "shortcuts", HELP, QT_TRANSLATE_NOOP("Actions", "&Keys and mouse"), keys=("F1", "?"), icon="help", toolbar=True
-    ),
+    ActionSpec("shortcuts", HELP, QT_TRANSLATE_NOOP("Actions", "&Keys and mouse"), keys=("F1", "?"), icon="help"),
     ActionSpec("guide", HELP, QT_TRANSLATE_NOOP("Actions", "Show the first &steps again"), icon="info"),
     ActionSpec("about", HELP, QT_TRANSLATE_NOOP("Actions", "&About Nominal"), separated=True),
 )

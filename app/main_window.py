@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import (
     QAction,
-    QActionGroup,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
@@ -22,40 +20,37 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QDialog,
-    QDockWidget,
     QFileDialog,
     QLineEdit,
     QMainWindow,
-    QMenu,
     QPlainTextEdit,
-    QTabWidget,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.actions import ACTIONS, FILE, MENUS, VIEW, in_menu
+from app.actions import ACTIONS
 from app.dialogs.about import AboutDialog, KeysDialog
 from app.dialogs.add_category import AddCategoryDialog
 from app.dialogs.error import ErrorDialog
 from app.dialogs.export import ExportDialog, save_picture
 from app.dialogs.train import TrainDialog
-from app.fields import field_of
+from app.docks import lay_docks
+from app.first_steps import FirstSteps
 from app.icons import icon
 from app.jobs import Job
+from app.menus import Menus, make_tool_bar
 from app.panels.defects import DefectsPanel
 from app.panels.guide import Guide
 from app.panels.inspect import InspectPanel
 from app.panels.library import LibraryPanel
 from app.panels.maps import MapsPanel
-from app.panels.panel import Panel, scrolled
+from app.panels.panel import Panel
 from app.panels.thresholds import ThresholdsPanel
-from app.quantities import number
-from app.session import ANOMALY, Session
+from app.session import Session
 from app.settings import SettingsFile
 from app.status import StatusBar
-from app.theme import CHOICES, Theme, ThemeController
+from app.theme import Theme, ThemeController
+from app.view_link import ViewLink
 from app.viewer.field import ViewMode
 from app.viewer.viewer import Viewer
 from core.store.model_file import SUFFIX
@@ -87,16 +82,10 @@ class MainWindow(QMainWindow):
         self.session, self.theme, self._settings_file = session, theme, settings_file
         self._guarded = session.failures.guarded
         self._dialogs: list[QDialog] = []
-        self._guide_step = 0
         self._closing = False
         self.setWindowTitle("Nominal")
         self.setObjectName("nominal")
         self.setAcceptDrops(True)
-        self.setDockOptions(
-            QMainWindow.DockOption.AllowTabbedDocks
-            | QMainWindow.DockOption.AllowNestedDocks
-            | QMainWindow.DockOption.AnimatedDocks
-        )
         self.actions_by_id = self._make_actions()
         self.viewer: Viewer = make_viewer()  # type: ignore[assignment]
         self.guide = Guide()
@@ -118,23 +107,22 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.status = StatusBar(session)
         self.setStatusBar(self.status)
-        self._docks = self._lay_docks()
-        self._fill_menus()
-        self._fill_toolbar()
+        self._docks = lay_docks(
+            self,
+            library=self.library,
+            inspect=self.inspect_panel,
+            thresholds=self.thresholds,
+            maps=self.maps,
+            defects=self.defects,
+        )
+        self._fill_bars()
+        self._view = ViewLink(session, self.viewer, self.maps, self.defects)
+        self._first_steps = FirstSteps(session, self.guide, self.actions_by_id)
         self._connect()
         self.set_theme(theme.theme)
-        self._apply_view_settings()
         self._default_state = self.saveState(_STATE_VERSION)
         self._restore_geometry()
-        self.viewer.set_hint(
-            self.tr(
-                "Open a scan, or drop one here.\nA folder of good parts becomes a category that models are trained for."
-            )
-        )
-        if session.scan is not None:
-            self._show_scan()
-            self._show_result()
-            self._show_inspection()
+        self._show_title()
         self._refresh_actions()
         self.setTabOrder(self.library.search, self.library.tree)
 
@@ -150,6 +138,7 @@ class MainWindow(QMainWindow):
             keys = QKeySequence(spec.keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if spec.keys else ""
             action.setToolTip(f"{spec.shown_tip} ({keys})" if keys else spec.shown_tip)
             action.setStatusTip(spec.shown_tip)
+            action.setCheckable(spec.checkable)
             action.triggered.connect(self._guarded(partial(self._do, spec.id)))
             for key in (k for k in spec.keys if len(k) == 1):
                 shortcut = QShortcut(QKeySequence(key), self)
@@ -174,156 +163,35 @@ class MainWindow(QMainWindow):
         if self.actions_by_id[action_id].isEnabled():
             self.actions_by_id[action_id].trigger()
 
-    def _lay_docks(self) -> dict[str, QDockWidget]:
-        area = Qt.DockWidgetArea
-        self.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
-        docks = {}
-        for key, title, panel, side in (
-            ("library", self.tr("Library"), self.library, area.LeftDockWidgetArea),
-            ("inspect", self.tr("Inspect"), self.inspect_panel, area.RightDockWidgetArea),
-            ("thresholds", self.tr("Thresholds"), self.thresholds, area.RightDockWidgetArea),
-            ("maps", self.tr("Maps"), self.maps, area.RightDockWidgetArea),
-            ("defects", self.tr("Defects"), self.defects, area.BottomDockWidgetArea),
-        ):
-            dock = QDockWidget(title, self)
-            dock.setObjectName(f"dock-{key}")
-            dock.setWidget(scrolled(panel) if side == area.RightDockWidgetArea else panel)
-            dock.setFeatures(
-                QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
-            )
-            self.addDockWidget(side, dock)
-            docks[key] = dock
-        self.tabifyDockWidget(docks["thresholds"], docks["maps"])
-        docks["thresholds"].raise_()
-        self.setTabPosition(area.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        self.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
-        self.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
-        self.resizeDocks([docks["inspect"], docks["thresholds"]], [270, 530], Qt.Orientation.Vertical)
-        return docks
-
-    def _fill_menus(self) -> None:
-        for menu_text in MENUS:
-            menu = self.menuBar().addMenu(QCoreApplication.translate("Actions", menu_text))
-            menu.setToolTipsVisible(True)
-            for spec in in_menu(menu_text):
-                if spec.separated:
-                    menu.addSeparator()
-                menu.addAction(self.actions_by_id[spec.id])
-                if spec.id == "open":
-                    self._recent_menu = menu.addMenu(self.tr("Open &recent"))
-                    self._recent_menu.aboutToShow.connect(self._guarded(self._fill_recent))
-                    self._recent_menu.setEnabled(bool(self.session.settings.recent))
-            menu.aboutToShow.connect(self._guarded(self._refresh_actions))
-            if menu_text == VIEW:
-                self._fill_view_menu(menu)
-        assert FILE in MENUS
-
-    def _fill_view_menu(self, menu: QMenu) -> None:
-        menu.addSeparator()
-        panels = menu.addMenu(self.tr("&Panels"))
-        for dock in self._docks.values():
-            panels.addAction(dock.toggleViewAction())
-        panels.addSeparator()
-        again = panels.addAction(self.tr("As at the &first start"))
-        again.triggered.connect(self._guarded(lambda *_: self._default_layout()))
-        texts = {"system": self.tr("As the &system"), "light": self.tr("&Light"), "dark": self.tr("&Dark")}
-        self._theme_actions = self._choices(
-            menu.addMenu(self.tr("&Theme")), {c: texts[c] for c in CHOICES}, self.theme.choice, self._choose_theme
-        )
-        devices = {"auto": self.tr("&Automatic"), "cpu": self.tr("&CPU"), "cuda": self.tr("C&UDA GPU")}
-        self._device_actions = self._choices(
-            menu.addMenu(self.tr("De&vice")), devices, self.session.settings.device, self._choose_device
-        )
-
-    def _choices(
-        self, menu: QMenu, texts: dict[str, str], chosen: str, choose: Callable[[str], None]
-    ) -> dict[str, QAction]:
-        group = QActionGroup(menu)
-        made = {}
-        for key, text in texts.items():
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(key == chosen)
-            action.triggered.connect(self._guarded(lambda _=False, key=key: choose(key)))
-            group.addAction(action)
-            made[key] = action
-        return made
-
-    def _fill_toolbar(self) -> None:
-        bar = QToolBar(self.tr("Tools"))
-        bar.setObjectName("toolbar")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(20, 20))
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        with_words = {"open", "add_folder", "inspect", "train", "export"}
-        order = (
-            "open", "add_folder", "train", "", "inspect", "inspect_all", "previous", "next", "", "undo", "redo", "",
-            "fit", "", "export", "", "shortcuts",
-        )  # fmt: skip
-        for action_id in order:
-            if not action_id:
-                bar.addSeparator()
-                continue
-            bar.addAction(self.actions_by_id[action_id])
-            button = bar.widgetForAction(self.actions_by_id[action_id])
-            if isinstance(button, QToolButton):
-                button.setAccessibleName(self.actions_by_id[action_id].iconText())
-                button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-                if action_id in with_words:
-                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        words = {
-            "open": self.tr("Open"),
-            "add_folder": self.tr("Add folder"),
-            "train": self.tr("Train"),
-            "export": self.tr("Export"),
-        }
-        for action_id, text in words.items():
-            self.actions_by_id[action_id].setIconText(text)
-        self.addToolBar(bar)
+    def _fill_bars(self) -> None:
+        menus = Menus(self, self.session, self.actions_by_id, self._docks.values(), self.theme.choice)
+        menus.opened.connect(self._guarded(self._refresh_actions))
+        menus.recent_chosen.connect(self._guarded(lambda path: self.open_paths([path])))
+        menus.theme_chosen.connect(self._guarded(self._choose_theme))
+        menus.device_chosen.connect(self._guarded(self._choose_device))
+        menus.first_layout_wanted.connect(self._guarded(lambda: self.restoreState(self._default_state, _STATE_VERSION)))
+        self.addToolBar(make_tool_bar(self.actions_by_id))
 
     def _connect(self) -> None:
         session, guarded = self.session, self._guarded
-        session.scan_changed.connect(guarded(self._show_scan))
-        session.result_changed.connect(guarded(self._show_result))
-        session.inspection_changed.connect(guarded(self._show_inspection))
-        session.map_changed.connect(guarded(self._show_field))
-        session.picked_changed.connect(guarded(self._show_picked))
-        session.thresholds_changed.connect(guarded(self._show_mark))
+        session.scan_changed.connect(guarded(self._show_title))
         session.folder_offered.connect(guarded(self._offer_folder))
-        session.workshop.demo_ready.connect(guarded(self._start_guide))
-        session.recent_changed.connect(
-            guarded(lambda: self._recent_menu.setEnabled(bool(self.session.settings.recent)))
-        )
         for signal in (
             session.scan_changed, session.model_changed, session.inspection_changed, session.category_changed,
             session.thresholds_changed, session.jobs.changed,
         ):  # fmt: skip
             signal.connect(guarded(self._refresh_actions))
         session.undo_stack.indexChanged.connect(guarded(lambda _: self._refresh_actions()))
-        session.undo_stack.indexChanged.connect(guarded(lambda _: self._guide_on(by_threshold=True)))
-        session.inspection_changed.connect(guarded(self._guide_on))
         session.failures.happened.connect(self._show_failure)
         session.jobs.failed.connect(lambda _, error: session.failures.report(error))
         session.jobs.stopped.connect(guarded(self._say_stopped))
         self.theme.changed.connect(guarded(self.set_theme))
-        self.viewer.picked.connect(guarded(session.pick))
         self.viewer.shown_points_changed.connect(guarded(self.status.show_points))
         self.library.folder_wanted.connect(guarded(self.do_add_folder))
         self.library.demo_wanted.connect(guarded(self.do_open_demo))
         self.library.training_wanted.connect(guarded(self._train_category))
         self.library.batch_wanted.connect(guarded(self.do_inspect_all))
-        self.maps.mode_chosen.connect(guarded(self.viewer.set_mode))
-        self.maps.range_chosen.connect(guarded(lambda _: self._show_field()))
-        self.maps.point_size_chosen.connect(guarded(lambda px: self.viewer.set_point_size(px or None)))
-        self.maps.eye_dome_chosen.connect(guarded(self.viewer.set_eye_dome))
-        self.maps.parallel_chosen.connect(guarded(self.viewer.set_projection))
-        self.maps.score_map_chosen.connect(guarded(self.viewer.set_score_map))
-        self.defects.chosen.connect(guarded(self.viewer.outline))
-        self.defects.visited.connect(guarded(self.viewer.fly_to))
         self.status.cancel_wanted.connect(guarded(self.do_cancel))
-        self.guide.acted.connect(guarded(self._guide_act))
-        self.guide.dismissed.connect(guarded(self._guide_end))
 
     def set_theme(self, theme: Theme) -> None:
         """Dress the parts that the palette does not reach."""
@@ -336,13 +204,6 @@ class MainWindow(QMainWindow):
         self.guide.set_theme(theme)
         self.viewer.set_theme(theme.dark)
         self.setWindowIcon(icon("nominal", theme))
-
-    def _apply_view_settings(self) -> None:
-        settings = self.session.settings
-        self.viewer.set_point_size(settings.point_size or None)
-        self.viewer.set_eye_dome(settings.eye_dome)
-        self.viewer.set_projection(settings.parallel)
-        self.viewer.set_score_map(settings.score_map)
 
     # -- following the session
 
@@ -358,48 +219,9 @@ class MainWindow(QMainWindow):
             action.setText(f"{text} {name}".strip())
             action.setToolTip(f"{text} {name}".replace("&", "").strip() + f" ({action.shortcut().toString()})")
 
-    def _show_scan(self) -> None:
-        session = self.session
-        self.viewer.set_scan(session.scan)
-        name = session.entry.key if session.entry is not None else ""
+    def _show_title(self) -> None:
+        name = self.session.entry.key if self.session.entry is not None else ""
         self.setWindowTitle(f"{name} – Nominal" if name else "Nominal")
-
-    def _show_result(self) -> None:
-        self.viewer.outline(None)
-        self._show_field()
-        self.viewer.set_mode(self.maps.shown_mode)
-
-    def _show_field(self) -> None:
-        session = self.session
-        shown = session.maps().get(session.shown_map)
-        if shown is None or session.scan is None:
-            self.viewer.set_field(None)
-            return
-        calibration = session.model.calibration if session.model is not None else None
-        self.viewer.set_field(
-            field_of(session.shown_map, shown, session.scan.unit, calibration, self.maps.current_limits)
-        )
-        self._show_mark()
-
-    def _show_mark(self) -> None:
-        thresholds = self.session.thresholds
-        on_score = self.session.judged is not None and self.session.shown_map == ANOMALY
-        self.viewer.set_threshold_mark(thresholds.point if thresholds is not None and on_score else None)
-
-    def _show_inspection(self) -> None:
-        inspection = self.session.inspection
-        self.viewer.set_mask(None if inspection is None else inspection.defects.mask)
-        self.viewer.set_defects([] if inspection is None else list(inspection.defects.defects))
-        self._show_mark()
-
-    def _show_picked(self) -> None:
-        session = self.session
-        index = session.picked
-        self.viewer.set_picked(-1 if index is None else index)
-        shown = session.maps().get(session.shown_map)
-        if index is not None and shown is not None:
-            value = float(shown.values[index])
-            self.viewer.set_picked_note(f"{shown.title}: {number(value)}" if np.isfinite(value) else "")
 
     def _show_failure(self, error: BaseException) -> None:
         """One dialog a failure, and never a pile of them."""
@@ -571,6 +393,9 @@ class MainWindow(QMainWindow):
     def do_mode_ground_truth(self) -> None:
         self.maps.set_mode(ViewMode.GROUND_TRUTH)
 
+    def do_show_reference(self) -> None:
+        self._view.show_reference(self.actions_by_id["show_reference"].isChecked())
+
     def do_next_defect(self) -> None:
         self.defects.select_next()
 
@@ -579,7 +404,7 @@ class MainWindow(QMainWindow):
             self._open(KeysDialog(self))
 
     def do_guide(self) -> None:
-        self._start_guide(again=True)
+        self._first_steps.start()
 
     def do_about(self) -> None:
         self._open(
@@ -595,77 +420,7 @@ class MainWindow(QMainWindow):
         self.session.workshop.prepare()
         self.session.reload_models()
 
-    def _fill_recent(self) -> None:
-        self._recent_menu.clear()
-        for text in self.session.settings.recent:
-            action = self._recent_menu.addAction(text)
-            action.triggered.connect(self._guarded(partial(self._open_recent, text)))
-
-    def _open_recent(self, text: str, *_: object) -> None:
-        self.open_paths([Path(text)])
-
-    # -- the first steps
-
-    def _start_guide(self, again: bool = False) -> None:
-        if self.session.settings.guide_done and not again:
-            return
-        self._guide_step = 1
-        self._say_guide()
-
-    def _say_guide(self) -> None:
-        texts = {
-            1: (
-                self.tr(
-                    "This is a demo part that may have a defect. "
-                    "Inspect holds it against the good parts that the model knows."
-                ),
-                self.tr("Inspect"),
-            ),
-            2: (
-                self.tr(
-                    "The colours show where the part departs from good ones. Drag the line in the histogram on "
-                    "the right: marked points, defects and verdict follow at once."
-                ),
-                "",
-            ),
-            3: (
-                self.tr(
-                    "Undo takes the change back (Ctrl+Z). Export writes an annotated PLY and the defects as a table."
-                ),
-                self.tr("Export …"),
-            ),
-        }
-        if self._guide_step in texts:
-            self.guide.say(*texts[self._guide_step])
-
-    def _guide_on(self, by_threshold: bool = False) -> None:
-        """Go to the next step when its own was done."""
-        if self._guide_step == 1 and self.session.inspection is not None:
-            self._guide_step = 2
-            self._say_guide()
-        elif self._guide_step == 2 and by_threshold and self.session.thresholds_by_hand:
-            self._guide_step = 3
-            self._say_guide()
-
-    def _guide_act(self) -> None:
-        if self._guide_step == 1:
-            if self.session.model is None:
-                self.do_train()
-            else:
-                self.do_inspect()
-        else:
-            self._guide_end()
-            self.do_export()
-
-    def _guide_end(self) -> None:
-        self._guide_step = 0
-        self.session.settings.guide_done = True
-        self.guide.hide()
-
     # -- the window itself
-
-    def _default_layout(self) -> None:
-        self.restoreState(self._default_state, _STATE_VERSION)
 
     def _restore_geometry(self) -> None:
         kept = self._settings_file.geometry()

@@ -16,6 +16,9 @@ from core.errors import ModelError, NominalError
 from core.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from core.datasets.category import Category, ScanEntry
     from core.inspection.calibration import Calibration
     from core.inspection.thresholds import Thresholds
@@ -140,6 +143,13 @@ def open_entry(category: Category | None, entry: ScanEntry, unit: str) -> Opened
     if category is not None:
         return Opened(entry, category.load(entry))
     return Opened(entry, read_scan(entry.path, unit=unit))
+
+
+def shading_normals(scan: Scan) -> NDArray[np.float32]:
+    """(N, 3) normals for the light in the view. On the CPU: the GPU may be full of a model."""
+    from core.geometry.normals import estimate_normals
+
+    return estimate_normals(scan.points)
 
 
 def load_model(path: Path, device: str) -> Model:

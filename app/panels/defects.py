@@ -200,14 +200,21 @@ class DefectsPanel(Panel):
         if defects and not self._fitted:
             self.table.resizeColumnsToContents()
             self._fitted = True
-        self.empty.setText(
-            self.tr("No defects above the threshold.")
-            if inspection is not None
-            else self.tr("Defects are listed here after an inspection.")
-        )
+        self.empty.setText(self._why_empty())
         self.stack.setCurrentWidget(self.table if defects else self.empty)
         if before is not None:
             self.chosen.emit(None if again is None else defects[again])
+
+    def _why_empty(self) -> str:
+        inspection = self._session.inspection
+        if inspection is None:
+            return self.tr("Defects are listed here after an inspection.")
+        marked = int(inspection.defects.mask.sum())
+        if marked == 0:
+            return self.tr("No defects: no point lies above the point threshold.")
+        return self.tr(
+            "No defects: {n} points lie above the point threshold, but in groups smaller than the smallest defect."
+        ).format(n=count(marked))
 
     def select_next(self) -> None:
         """Select the defect after the selected one, the first after the last."""

@@ -146,7 +146,7 @@ class InspectPanel(Panel):
         notes = []
         inspection = session.inspection
         if inspection is not None and inspection.verdict is Verdict.ACCEPT and len(inspection.defects):
-            notes.append(self.tr("Accepted by its object score, yet some points are marked: look at the defects."))
+            notes.append(self.tr("Accepted by its object score, yet it shows defects: look at them."))
         if session.thresholds_by_hand:
             notes.append(self.tr("The thresholds were changed by hand; calibrated ones: Reset."))
         if session.scan is not None:

@@ -56,7 +56,7 @@ class MapsPanel(Panel):
         self.modes.setAccessibleName(self.tr("View mode"))
         self._mode_texts = {
             ViewMode.HEATMAP: self.tr("Heatmap"),
-            ViewMode.MASK: self.tr("Mask of marked points"),
+            ViewMode.MASK: self.tr("Mask of the defects"),
             ViewMode.RGB: self.tr("Colours of the sensor"),
             ViewMode.PLAIN: self.tr("Plain surface"),
             ViewMode.GROUND_TRUTH: self.tr("Ground truth"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -66,7 +67,7 @@ def test_the_inspect_key_works(window: Any, qtbot: QtBot, idle: Idle) -> None:
 
 def test_dragging_the_line_moves_mask_and_table_and_ctrl_z_takes_it_back(judged: Any, qtbot: QtBot) -> None:
     session, plot = judged.session, judged.thresholds.histogram
-    before, marked = session.thresholds, int(session.inspection.defects.mask.sum())
+    before, marked = session.thresholds, int((session.inspection.defects.ids > 0).sum())
     start = plot.line_position().toPoint()
     view = plot.viewport()
     QTest.mouseMove(view, start)
@@ -111,7 +112,9 @@ def test_a_large_smallest_defect_empties_the_table(judged: Any, qtbot: QtBot) ->
     judged.session.flush()
     assert judged.defects.model.rowCount() == 0
     assert judged.defects.stack.currentWidget() is judged.defects.empty
-    assert judged.defects.empty.text() == "No defects above the threshold."
+    assert "groups smaller than the smallest defect" in judged.defects.empty.text()
+    assert judged.session.inspection.defects.mask.any()
+    assert not judged.viewer.last("set_mask").any(), "marks that are no defect are not drawn as one"
 
 
 def test_picking_shows_the_value_in_every_map(judged: Any) -> None:
@@ -123,6 +126,34 @@ def test_picking_shows_the_value_in_every_map(judged: Any) -> None:
     value = float(judged.session.maps()["anomaly"].values[1240])
     assert float(shown[0]) == pytest.approx(value, rel=1e-3)
     assert "Point 1240" in judged.maps.picked.text()
+
+
+def test_a_scan_without_normals_is_shaded_by_estimated_ones(window: Any, idle: Idle) -> None:
+    assert window.session.scan.normals is None
+    idle(window.session)
+    normals = window.viewer.last("set_shading_normals")
+    assert normals.shape == (2500, 3)
+    assert np.median(np.abs(normals[:, 2])) > 0.99, "the plate lies flat"
+
+
+def test_the_nominal_surface_is_shown_where_the_method_has_one(
+    window: Any, stub: ModuleType, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = window.actions_by_id["show_reference"]
+    window.do_inspect()
+    idle(window.session)
+    assert not action.isEnabled(), "the method reconstructs nothing"
+    score = stub.StubPipeline.score
+    surface = np.zeros((7, 3), np.float32)
+    monkeypatch.setattr(stub.StubPipeline, "score", lambda *a: dataclasses.replace(score(*a), reconstruction=surface))
+    window.do_inspect()
+    idle(window.session)
+    assert action.isEnabled()
+    assert window.viewer.last("set_reference") is None
+    action.trigger()
+    assert window.viewer.last("set_reference") is surface
+    action.trigger()
+    assert window.viewer.last("set_reference") is None
 
 
 def test_choosing_a_map_and_a_range(judged: Any) -> None:

@@ -1,0 +1,47 @@
+"""Where the panels lie at the first start."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+
+from app.panels.panel import scrolled
+
+_AREA = Qt.DockWidgetArea
+_LEFT, _RIGHT, _BOTTOM = _AREA.LeftDockWidgetArea, _AREA.RightDockWidgetArea, _AREA.BottomDockWidgetArea
+
+
+def lay_docks(
+    window: QMainWindow, *, library: QWidget, inspect: QWidget, thresholds: QWidget, maps: QWidget, defects: QWidget
+) -> dict[str, QDockWidget]:
+    """Put the panels into docks around the view, by name."""
+    window.setDockOptions(
+        QMainWindow.DockOption.AllowTabbedDocks
+        | QMainWindow.DockOption.AllowNestedDocks
+        | QMainWindow.DockOption.AnimatedDocks
+    )
+    window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
+    window.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
+    window.setTabPosition(_RIGHT, QTabWidget.TabPosition.North)
+    docks = {}
+    for key, title, panel, side in (
+        ("library", QCoreApplication.translate("Docks", "Library"), library, _LEFT),
+        ("inspect", QCoreApplication.translate("Docks", "Inspect"), inspect, _RIGHT),
+        ("thresholds", QCoreApplication.translate("Docks", "Thresholds"), thresholds, _RIGHT),
+        ("maps", QCoreApplication.translate("Docks", "Maps"), maps, _RIGHT),
+        ("defects", QCoreApplication.translate("Docks", "Defects"), defects, _BOTTOM),
+    ):
+        dock = QDockWidget(title, window)
+        dock.setObjectName(f"dock-{key}")
+        dock.setWidget(scrolled(panel) if side == _RIGHT else panel)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        window.addDockWidget(side, dock)
+        docks[key] = dock
+    window.tabifyDockWidget(docks["thresholds"], docks["maps"])
+    docks["thresholds"].raise_()
+    window.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
+    window.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
+    window.resizeDocks([docks["inspect"], docks["thresholds"]], [270, 530], Qt.Orientation.Vertical)
+    return docks
