@@ -130,6 +130,44 @@ def first_view(scan: Scan) -> tuple[Vector, Vector]:
     return unit(backward + 0.45 * down), -down
 
 
+def facing(points: NDArray[np.float32], centre: Vector, size: float, present: Vector) -> Vector:
+    """A direction to an eye that sees the surface at ``centre``: the present one if it serves, else turned to it.
+
+    Parameters
+    ----------
+    points : (n, 3) float32
+        The part, or a sample of it.
+    centre : (3,) float64
+    size : float
+        Of what is to be seen.
+    present : (3,) float64
+        The direction that the view has now.
+    """
+    offsets = points.astype(np.float64) - centre
+    away = np.linalg.norm(offsets, axis=1)
+    radius = max(0.6 * size, 0.03 * float(np.linalg.norm(np.ptp(offsets, axis=0))))
+    around = offsets[away < radius]
+    if len(around) < 10:
+        return present
+    # the surface's normal is the direction in which the points around vary least
+    normal = np.linalg.svd(around - around.mean(axis=0), full_matrices=False)[2][2]
+    normal = normal if normal @ present >= 0 else -normal
+    sides = [present]
+    for side in (normal, -normal):
+        lateral = unit(present - (present @ side) * side + 1e-6)
+        sides += [unit(side + lean * lateral) for lean in (0.5, 0.0, -0.5)]
+    outside = offsets[away > radius]
+
+    def cost(direction: Vector) -> float:
+        along = outside @ direction
+        beside = np.linalg.norm(outside - along[:, None] * direction, axis=1)
+        covered = np.count_nonzero((along > 0) & (beside < 0.5 * radius)) / len(around)
+        slanted = max(0.0, 0.45 - abs(float(normal @ direction)))
+        return 4.0 * min(covered, 1.0) + 2.0 * slanted + 0.2 * float(1.0 - direction @ present)
+
+    return min(sides, key=cost)
+
+
 @dataclass(frozen=True, eq=False)
 class Projection:
     """From the world to the picture, in the widget's pixels.

@@ -19,7 +19,7 @@ from app.viewer.axes import paint_axes, paint_scale_bar
 from app.viewer.camera import Pose, Projection
 from app.viewer.colormaps import DARK, Theme
 from app.viewer.field import Outlined
-from app.viewer.legend import Legend, color, draw_panel
+from app.viewer.legend import Legend, color, draw_panel, number
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,17 @@ def box_corners(bounds: object, pad: float) -> np.ndarray:
     low, high = np.asarray(bounds, dtype=np.float64)
     ends = np.stack([low - pad, high + pad])
     return np.array([[ends[(i >> axis) & 1][axis] for axis in range(3)] for i in range(8)])
+
+
+def described(defect: Outlined, unit: str) -> str:
+    """A defect's height and area, where they are known."""
+    height, area = getattr(defect, "height", None), getattr(defect, "area", None)
+    parts = []
+    if height is not None and np.isfinite(height):
+        parts.append(f"{number(float(height), abs(float(height)), signed=True)} {unit}")
+    if area is not None and np.isfinite(area):
+        parts.append(f"{number(float(area), float(area))} {unit}²")
+    return "  ".join(parts)
 
 
 class Annotations(QWidget):

@@ -364,6 +364,11 @@ class Scene:
         return self._scan
 
     @property
+    def masked(self) -> bool:
+        """Whether it is known which points are marked."""
+        return self._mask is not None
+
+    @property
     def marked_count(self) -> int:
         """Marked points among those displayed."""
         return len(self._marked_points) if self._mask is not None else 0

@@ -8,29 +8,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QSize, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QHideEvent, QImage, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.viewer.camera import (
-    STANDARD_VIEWS,
-    Pose,
-    Projection,
-    apply_pose,
-    first_view,
-    framing,
-    pixels_per_unit,
-    read_pose,
-    unit,
-)
+from app.viewer.camera import STANDARD_VIEWS, Pose, Projection, facing, first_view, framing, pixels_per_unit, unit
 from app.viewer.canvas import Canvas
-from app.viewer.colormaps import DARK, LIGHT, SCORE_MAPS, categorical, table_for
+from app.viewer.colormaps import DARK, LIGHT, SCORE_MAPS
 from app.viewer.detail import MOVING_LIMIT, REST_LIMIT, Detail
 from app.viewer.field import Field, Outlined, ViewMode
-from app.viewer.legend import Bar, Key, number, room
-from app.viewer.overlays import Annotations, Sight, hidden_ids
+from app.viewer.legend import room
+from app.viewer.overlays import Annotations, Sight, described, hidden_ids
 from app.viewer.picking import pick
+from app.viewer.reading import legend_of
 from app.viewer.redraw import Redraw
+from app.viewer.rig import CameraRig
 from app.viewer.scene import Scene
 from core.scan import Scan
 
@@ -39,7 +31,6 @@ __all__ = ["Field", "ViewMode", "Viewer"]
 log = logging.getLogger(__name__)
 
 REST_DELAY_MS = 180
-FLIGHT_MS = 300
 
 
 class Viewer(QWidget):
@@ -77,16 +68,11 @@ class Viewer(QWidget):
     ) -> None:
         super().__init__(parent)
         self._scan: Scan | None = None
-        self._field: Field | None = None
-        self._mask: NDArray[np.bool_] | None = None
-        self._box: NDArray[np.float32] | None = None  # bounds of the part that the camera was set for
         self._picked = -1
         self._point_size: float | None = None
         self._eye_dome = True
         self._grabbed = False
         self._closed = False
-        self._away_from_rest = False
-        self._flight_ends: tuple[Pose, Pose] | None = None
 
         self._canvas = Canvas(self)
         self._canvas.renderer.camera.is_set = (
@@ -108,12 +94,8 @@ class Viewer(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_DELAY_MS)
         self._rest.timeout.connect(self._come_to_rest)
-        self._flight = QVariantAnimation(self)
-        self._flight.setDuration(FLIGHT_MS)
-        self._flight.setStartValue(0.0)
-        self._flight.setEndValue(1.0)
-        self._flight.setEasingCurve(QEasingCurve.Type.InOutCubic)
-        self._flight.valueChanged.connect(self._fly_on)
+        self._rig = CameraRig(self._canvas.renderer, self)
+        self._rig.moved.connect(self._on_camera)
 
         self._canvas.moved.connect(self._on_moved)
         self._canvas.grabbed.connect(self._on_grabbed)
@@ -122,7 +104,6 @@ class Viewer(QWidget):
         self._canvas.double_clicked.connect(self._on_double_clicked)
         self._canvas.painted.connect(self._on_painted)
 
-        apply_pose(self._camera, Pose(np.zeros(3), unit((0.62, -0.78, 0.62)), unit((0, 0, 1)), 10.0))
         self.set_theme(self.palette().color(QPalette.ColorRole.Window).lightness() < 128)
 
     # The scan and what is laid over it
@@ -139,8 +120,8 @@ class Viewer(QWidget):
         """
         if self._closed:
             return
-        self._flight.stop()
-        self._scan, self._field, self._mask = scan, None, None
+        self._rig.stop()
+        self._scan = scan
         self._scene.set_scan(scan)
         self._detail.reset(len(self._scene.points))
         self._notes.defects, self._notes.selected, self._notes.hidden_defects = (), None, frozenset()
@@ -148,36 +129,24 @@ class Viewer(QWidget):
         self._notes.legend.mark = None
         self._hint.setVisible(scan is None)
         if scan is None:
-            self._box = None
+            self._rig.forget_part()
         else:
             self._notes.pad = max(1.5 * self._scene.spacing, 0.004 * scan.diagonal)
-            if self._is_another_part(scan.bounds):
-                self._box = scan.bounds
-                direction, up = first_view(scan)
-                self._frame(direction, up)
+            if self._rig.is_another_part(scan.bounds):
+                self._rig.put(self._framed(*first_view(scan)))
         self.shown_points_changed.emit(*self.shown_points)
         self._touch("scan", "colors", "camera")
-
-    def _is_another_part(self, box: NDArray[np.float32]) -> bool:
-        """Whether the camera must be set anew for a part with these bounds."""
-        if self._box is None:
-            return True
-        before, now = np.ptp(self._box, axis=0), np.ptp(box, axis=0)
-        size = float(np.linalg.norm(before))
-        shift = float(np.linalg.norm(self._box.mean(axis=0) - box.mean(axis=0)))
-        return shift > 0.25 * size or not 0.7 < float(np.linalg.norm(now)) / max(size, 1e-12) < 1.4
 
     def set_field(self, field: Field | None) -> None:
         """Colour the points by ``field`` in heatmap mode; None for no field."""
         if field is not None and not self._fits(field.values, "field"):
             return
-        self._field = None if self._closed else field
-        self._scene.set_field(self._field)
+        self._scene.set_field(None if self._closed else field)
         self._touch("colors")
 
     def set_color_range(self, low: float, high: float) -> None:
         """Other ends of the colour bar for the present field. Cheap: nothing but the lookup table changes."""
-        if self._field is not None and np.isfinite([low, high]).all():
+        if self._scene.field is not None and np.isfinite([low, high]).all():
             self._scene.set_range(low, high)
             self._touch("range")
 
@@ -192,7 +161,6 @@ class Viewer(QWidget):
             return
         if self._closed:
             return
-        self._mask = mask
         had = self._scene.can(ViewMode.MASK)
         self._scene.set_mask(mask)
         # in mask mode the part is painted otherwise without a mask
@@ -234,19 +202,8 @@ class Viewer(QWidget):
     def outline(self, defect: Outlined | None) -> None:
         """Make this defect's box stand out."""
         self._notes.selected = defect
-        self._notes.selected_note = "" if defect is None else self._describe(defect)
+        self._notes.selected_note = "" if defect is None else described(defect, self._scan.unit if self._scan else "")
         self._redraw.request("notes")
-
-    def _describe(self, defect: Outlined) -> str:
-        """Height and area where they are known."""
-        symbol = self._scan.unit if self._scan is not None else ""
-        height, area = getattr(defect, "height", None), getattr(defect, "area", None)
-        parts = []
-        if height is not None and np.isfinite(height):
-            parts.append(f"{number(float(height), abs(float(height)), signed=True)} {symbol}")
-        if area is not None and np.isfinite(area):
-            parts.append(f"{number(float(area), float(area))} {symbol}²")
-        return "  ".join(parts)
 
     def fly_to(self, defect: Outlined) -> None:
         """Outline a defect and move the camera to it, turning to its side of the part where it is not in sight."""
@@ -255,37 +212,11 @@ class Viewer(QWidget):
             return
         low, high = np.asarray(defect.bounds, dtype=np.float64)
         centre = (low + high) / 2
-        pose = read_pose(self._camera)
-        direction = self._facing(centre, float(np.linalg.norm(high - low)), pose.direction)
+        pose = self._rig.pose
+        direction = facing(self._scene.points[:MOVING_LIMIT], centre, float(np.linalg.norm(high - low)), pose.direction)
         reach = max(2.2 * float(np.linalg.norm(high - low)), 0.22 * self._scan.diagonal)
         distance = reach / 2 / np.tan(np.radians(15.0)) + float(np.linalg.norm(high - low)) / 2
-        self._fly(Pose(centre, direction, pose.up, distance))
-
-    def _facing(self, centre: NDArray[np.float64], size: float, present: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A direction from which the surface at ``centre`` is seen: the present one if it serves, else turned to it."""
-        points = self._scene.points[:MOVING_LIMIT].astype(np.float64) - centre
-        away = np.linalg.norm(points, axis=1)
-        radius = max(0.6 * size, 0.03 * float(np.linalg.norm(np.ptp(points, axis=0))))
-        around = points[away < radius]
-        if len(around) < 10:
-            return present
-        # the surface's normal is the direction in which the points around vary least
-        normal = np.linalg.svd(around - around.mean(axis=0), full_matrices=False)[2][2]
-        normal = normal if normal @ present >= 0 else -normal
-        sides = [present]
-        for side in (normal, -normal):
-            lateral = unit(present - (present @ side) * side + 1e-6)
-            sides += [unit(side + lean * lateral) for lean in (0.5, 0.0, -0.5)]
-        outside = points[away > radius]
-
-        def cost(direction: NDArray[np.float64]) -> float:
-            along = outside @ direction
-            beside = np.linalg.norm(outside - along[:, None] * direction, axis=1)
-            covered = np.count_nonzero((along > 0) & (beside < 0.5 * radius)) / len(around)
-            slanted = max(0.0, 0.45 - abs(float(normal @ direction)))
-            return 4.0 * min(covered, 1.0) + 2.0 * slanted + 0.2 * float(1.0 - direction @ present)
-
-        return min(sides, key=cost)
+        self._rig.fly(Pose(centre, direction, pose.up, distance))
 
     def set_picked(self, index: int) -> None:
         """Show this point as picked, -1 for none. Emits nothing."""
@@ -336,19 +267,6 @@ class Viewer(QWidget):
         self._eye_dome = on
         self._touch("effects")
 
-    def set_projection(self, parallel: bool) -> None:
-        """Parallel or perspective; what lies at the focal point keeps its size."""
-        if self._closed:
-            return
-        pose = read_pose(self._camera)
-        if bool(self._camera.GetParallelProjection()) != parallel:
-            if not parallel:  # the zoom of a parallel view is its scale
-                tangent = np.tan(np.radians(15.0))
-                pose = Pose(pose.focal, pose.direction, pose.up, self._camera.GetParallelScale() / tangent)
-            self._camera.SetParallelProjection(parallel)
-            apply_pose(self._camera, pose)
-            self._touch("camera")
-
     def set_theme(self, dark: bool) -> None:
         """Dark or light ground, and the colours that stand out from it."""
         if self._closed:
@@ -375,19 +293,24 @@ class Viewer(QWidget):
 
     @property
     def _camera(self) -> Any:
-        return self._scene.renderer.GetActiveCamera()
+        return self._rig.camera
+
+    def set_projection(self, parallel: bool) -> None:
+        """Parallel or perspective; what lies at the focal point keeps its size."""
+        if not self._closed:
+            self._rig.set_parallel(parallel)
 
     def fit(self) -> None:
         """Frame the whole part without turning."""
         if self._scan is not None:
-            pose = read_pose(self._camera)
-            self._fly(self._framed(pose.direction, pose.up))
+            pose = self._rig.pose
+            self._rig.fly(self._framed(pose.direction, pose.up))
 
     def view(self, name: str) -> None:
         """Look from a standard side: front, back, left, right, top, bottom or iso."""
         if name in STANDARD_VIEWS and not self._closed:
             direction, up = STANDARD_VIEWS[name]
-            self._fly(self._framed(unit(direction), unit(up)))
+            self._rig.fly(self._framed(unit(direction), unit(up)))
 
     def _framed(self, direction: NDArray[np.float64], up: NDArray[np.float64]) -> Pose:
         pose = Pose(np.zeros(3), direction, up, 10.0)
@@ -396,35 +319,13 @@ class Viewer(QWidget):
         width, height = max(self.width(), 1), max(self.height(), 1)
         return framing(self._scene.points[:20_000], pose, (width - room(width, height)) / height)
 
-    def _frame(self, direction: NDArray[np.float64], up: NDArray[np.float64]) -> None:
-        apply_pose(self._camera, self._framed(direction, up))
-
-    def _fly(self, pose: Pose) -> None:
-        """Move the camera to ``pose``, smoothly when someone is watching."""
-        self._flight.stop()
-        start = read_pose(self._camera)
-        if self._camera.GetParallelProjection():
-            start = Pose(
-                start.focal, start.direction, start.up, self._camera.GetParallelScale() / np.tan(np.radians(15.0))
-            )
-        if not self.isVisible():
-            apply_pose(self._camera, pose)
-            self._touch("camera")
-            return
-        self._flight_ends = (start, pose)
-        self._flight.start()
-
-    def _fly_on(self, share: Any) -> None:
-        if self._flight_ends is None or self._closed:
-            return
-        start, end = self._flight_ends
-        apply_pose(self._camera, end if share >= 1.0 else start.towards(end, float(share)))
-        self._touch("camera", moving=True)
-
     # What the user does
 
+    def _on_camera(self, flying: bool) -> None:
+        self._touch("camera", moving=flying)
+
     def _on_grabbed(self) -> None:
-        self._flight.stop()
+        self._rig.stop()
         self._grabbed = True
 
     def _on_released(self) -> None:
@@ -433,7 +334,7 @@ class Viewer(QWidget):
             self._rest.start()
 
     def _on_moved(self) -> None:
-        self._flight.stop()
+        self._rig.stop()
         self._touch("camera", moving=True)
 
     def _on_clicked(self, at: QPointF) -> None:
@@ -445,8 +346,8 @@ class Viewer(QWidget):
         """Turn about the point under the cursor from now on."""
         index = self.point_at(at.x(), at.y())
         if index >= 0 and self._scan is not None:
-            pose = read_pose(self._camera)
-            self._fly(Pose(self._scan.points[index].astype(np.float64), pose.direction, pose.up, pose.distance * 0.8))
+            pose, about = self._rig.pose, self._scan.points[index].astype(np.float64)
+            self._rig.fly(Pose(about, pose.direction, pose.up, pose.distance * 0.8))
 
     def point_at(self, x: float, y: float) -> int:
         """Index into the scan of the visible point at a pixel of the view, -1 where there is none."""
@@ -516,7 +417,7 @@ class Viewer(QWidget):
         elif "mask" in names:
             self._scene.paint_marked()
         if names & {"colors", "scan", "mask", "range", "theme"}:
-            self._notes.legend.content = self._legend()
+            self._notes.legend.content = legend_of(self._scene)
         if names != {"notes"} and names != {"hidden"}:
             self._scene.show_detail(self._detail.shown)
             width = max(self._canvas.width(), 1)
@@ -535,7 +436,7 @@ class Viewer(QWidget):
         if self._scan is None:
             notes.sight = None
         else:
-            pose, projection = read_pose(self._camera), self._projection()
+            pose, projection = self._rig.pose, self._projection()
             notes.sight = Sight(
                 pose, projection, pixels_per_unit(self._camera, max(self._canvas.height(), 1)), self._scan.unit
             )
@@ -555,42 +456,6 @@ class Viewer(QWidget):
                 self._canvas.disable_eye_dome_lighting()
 
     _effects_on = False
-
-    def _legend(self) -> Bar | Key | None:
-        scene, theme = self._scene, self._scene.theme
-        mode = scene.effective_mode
-        if mode is ViewMode.MASK:
-            return Key(self.tr("Mask"), ((theme.mark, self.tr("marked")), (theme.dimmed, self.tr("unmarked"))))
-        if mode is ViewMode.GROUND_TRUTH:
-            if self._mask is None:
-                return Key(
-                    self.tr("Ground truth"), ((theme.missed, self.tr("defect")), (theme.dimmed, self.tr("good")))
-                )
-            return Key(
-                self.tr("Ground truth"),
-                (
-                    (theme.found, self.tr("defect, found")),
-                    (theme.missed, self.tr("defect, missed")),
-                    (theme.false_alarm, self.tr("false alarm")),
-                    (theme.dimmed, self.tr("good")),
-                ),
-            )
-        field = self._field
-        if mode is not ViewMode.HEATMAP or field is None:
-            return None
-        unknown = bool(np.isnan(field.values).any())
-        if field.kind == "label":
-            shades = categorical(len(scene.names))
-            entries = [
-                ((int(r), int(g), int(b)), number(float(name)))
-                for (r, g, b), name in zip(shades, scene.names, strict=False)
-            ]
-            if unknown:
-                entries.append((theme.unknown, self.tr("not judged")))
-            return Key(field.title, tuple(entries))
-        low, high = scene.range
-        colors = table_for(field.kind, scene.score_map)
-        return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown)
 
     # Pictures
 
@@ -615,23 +480,11 @@ class Viewer(QWidget):
         self._hint.setGeometry(self.rect().adjusted(margin, 16, -margin, -16))
         self._notes.raise_()
         self._hint.raise_()
-        before, now = event.oldSize(), event.size()
-        if self._box is not None and before.isValid() and not before.isEmpty():
-            self._keep_in_frame(before, now)
+        self._rig.keep_in_frame(event.oldSize(), event.size())
         self._redraw.request("camera")
 
-    def _keep_in_frame(self, before: QSize, now: QSize) -> None:
-        """A view that became narrower in proportion steps back, so that what was in the picture stays in it."""
-        was = min(before.width() / before.height(), 1.0)
-        is_now = min(now.width() / max(now.height(), 1), 1.0)
-        if abs(was - is_now) > 1e-3:
-            pose = read_pose(self._camera)
-            apply_pose(self._camera, Pose(pose.focal, pose.direction, pose.up, pose.distance * was / is_now))
-
     def hideEvent(self, event: QHideEvent) -> None:
-        if self._flight.state() != QVariantAnimation.State.Stopped and self._flight_ends is not None:
-            self._flight.stop()
-            apply_pose(self._camera, self._flight_ends[1])
+        self._rig.arrive()
         super().hideEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -648,8 +501,8 @@ class Viewer(QWidget):
         if self._closed:
             return
         self._closed = True
-        self._scan = self._field = self._mask = None
-        self._flight.stop()
+        self._scan = None
+        self._rig.stop()
         self._rest.stop()
         self._redraw.stop()
         self._scene.close()

@@ -34,7 +34,7 @@ def defect(id: int = 1, x: float = 5.0, y: float = 5.0, z: float = 0.0) -> Simpl
 def show(viewer: Viewer, scan: Scan) -> None:
     viewer.set_scan(scan)
     viewer.view("top")
-    end = viewer._flight
+    end = viewer._rig
     if end.state() != QVariantAnimation.State.Stopped:
         end.setCurrentTime(end.duration())
 
@@ -301,8 +301,8 @@ def test_flying_to_a_defect_brings_it_to_the_middle_and_into_sight(viewer: Viewe
     target = defect(x=4, y=-3, z=-6.0)
     viewer.set_defects([target])
     viewer.fly_to(target)
-    assert viewer._flight.state() == QVariantAnimation.State.Running
-    qtbot.waitUntil(lambda: viewer._flight.state() == QVariantAnimation.State.Stopped)  # type: ignore[attr-defined]
+    assert viewer._rig.state() == QVariantAnimation.State.Running
+    qtbot.waitUntil(lambda: viewer._rig.state() == QVariantAnimation.State.Stopped)  # type: ignore[attr-defined]
     np.testing.assert_allclose(viewer._camera.GetFocalPoint(), target.position, atol=1e-4)
     assert viewer._camera.GetPosition()[2] < -6
     assert viewer._notes.selected is target
@@ -469,7 +469,7 @@ def test_nothing_is_left_of_a_closed_view(make_viewer: Callable[..., Viewer], sc
     viewer.close()
     assert viewer._canvas._closed
     assert not any(timer.isActive() for timer in viewer.findChildren(QTimer))
-    assert viewer._flight.state() == QVariantAnimation.State.Stopped
+    assert viewer._rig.state() == QVariantAnimation.State.Stopped
     # what still reaches a closed view is ignored
     viewer.set_scan(scan)
     viewer.set_mode(ViewMode.MASK)

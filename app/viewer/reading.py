@@ -1,0 +1,49 @@
+"""What the legend says: how the colours of the present picture are to be read."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication
+
+from app.viewer.colormaps import categorical, table_for
+from app.viewer.field import ViewMode
+from app.viewer.legend import Bar, Key, number
+from app.viewer.scene import Scene
+
+
+def legend_of(scene: Scene) -> Bar | Key | None:
+    """The legend for what a scene shows; None where there are no colours to explain."""
+    theme, field, mode = scene.theme, scene.field, scene.effective_mode
+    if mode is ViewMode.MASK:
+        return Key(_tr("Mask"), ((theme.mark, _tr("defect")), (theme.dimmed, _tr("no defect"))))
+    if mode is ViewMode.GROUND_TRUTH:
+        if not scene.masked:
+            return Key(_tr("Ground truth"), ((theme.missed, _tr("defect")), (theme.dimmed, _tr("good"))))
+        return Key(
+            _tr("Ground truth"),
+            (
+                (theme.found, _tr("defect, found")),
+                (theme.missed, _tr("defect, missed")),
+                (theme.false_alarm, _tr("false alarm")),
+                (theme.dimmed, _tr("good")),
+            ),
+        )
+    if mode is not ViewMode.HEATMAP or field is None:
+        return None
+    unknown = bool(np.isnan(field.values).any())
+    if field.kind == "label":
+        shades = categorical(len(scene.names))
+        entries = [
+            ((int(r), int(g), int(b)), number(float(name)))
+            for (r, g, b), name in zip(shades, scene.names, strict=False)
+        ]
+        if unknown:
+            entries.append((theme.unknown, _tr("not judged")))
+        return Key(field.title, tuple(entries))
+    low, high = scene.range
+    colors = table_for(field.kind, scene.score_map)
+    return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Legend", text)
