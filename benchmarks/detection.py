@@ -1,6 +1,6 @@
 """How well each pipeline tells defective parts from good ones, per category: the table of the README.
 
-    python benchmarks/detection.py --category DIR... --pipelines sca,deviation --preset fast --out docs/results.md
+    python -m benchmarks.detection --category DIR[:UNIT]... --preset fast --out docs/results.md
 
 Each pipeline is trained on a category's good training scans and judges its test scans. O-AUROC: area under the ROC
 curve of the object scores. P-AUROC and P-AUPR: ROC area and average precision over all points of all test scans with
@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from core import workflow
 from core.datasets.category import Category, ScanEntry, recognise
 from core.errors import CategoryError, NominalError
 from core.evaluation.metrics import o_auroc, p_aupr, p_auroc
 from core.files import written_whole
+from core.geometry.units import UNITS_IN_MM
 from core.inspection.verdict import Verdict
 from core.pipelines.registry import pipeline_class
 from core.progress import CallbackProgress, Progress
 from core.runtime import Runtime
+from core.store.model_file import SUFFIX
 from core.version import VERSION
 
 GOOD = "good"
@@ -62,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     runtime = Runtime.choose(options.device, seed=options.seed)
     results: list[Result] = []
-    for folder in options.category:
-        category = recognise(folder, unit=options.unit)
+    for given in options.category:
+        folder, unit = _folder(given)
+        category = recognise(folder, unit=unit)
         for pipeline in options.pipelines.split(","):
-            results.append(evaluate(category, pipeline, options.preset, runtime, _progress(options.quiet)))
+            keep = None if options.models is None else options.models / f"{category.name}-{pipeline}{SUFFIX}"
+            results.append(evaluate(category, pipeline, options.preset, runtime, _progress(options.quiet), keep))
             print(table(results[-1:]).splitlines()[-1], flush=True)
     text = document(results, options.preset, runtime)
     print(f"\n{text}")
@@ -78,8 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def evaluate(category: Category, pipeline: str, preset: str, runtime: Runtime, progress: Progress) -> Result:
-    """Train a pipeline on a category's good scans and hold its scores of the test scans against the ground truth."""
+def evaluate(
+    category: Category, pipeline: str, preset: str, runtime: Runtime, progress: Progress, keep: Path | None = None
+) -> Result:
+    """Train a pipeline on a category's good scans and hold its scores of the test scans against the ground truth.
+
+    With ``keep`` the model is written there.
+    """
     entries = category.split("test")
     if not entries:
         raise CategoryError(f"{category.name} has no test scans", "Give a category with a test folder")
@@ -95,6 +102,8 @@ def evaluate(category: Category, pipeline: str, preset: str, runtime: Runtime, p
         progress=progress.part(0.0, 0.6, f"{category.name}, {pipeline}"),
     )
     result.fit_seconds = time.perf_counter() - start
+    if keep is not None:
+        workflow.save(model, keep)
 
     kinds: list[str] = []
     objects: list[float] = []
@@ -225,16 +234,27 @@ def _progress(quiet: bool) -> Progress:
     return CallbackProgress(lambda f, what: print(f"\r{100 * f:3.0f} % {what:<70.70}", end="\r", file=sys.stderr))
 
 
+def _folder(text: str) -> tuple[Path, str]:
+    path, colon, unit = text.rpartition(":")
+    return (Path(path), unit) if colon and unit in UNITS_IN_MM else (Path(text), "mm")
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Detection per category and pipeline", allow_abbrev=False)
-    parser.add_argument("--category", type=Path, nargs="+", required=True, metavar="DIR", help="folders of parts")
+    parser.add_argument(
+        "--category",
+        nargs="+",
+        required=True,
+        metavar="DIR[:UNIT]",
+        help="folders of parts, unit mm if not given",
+    )
     parser.add_argument("--pipelines", default="sca,deviation", help="ids, with commas")
     parser.add_argument("--preset", default="fast")
-    parser.add_argument("--unit", default="mm", help="unit of the scans")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     parser.add_argument("--json", type=Path, help="the same as numbers")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="where the models are kept; else they are not")
     parser.add_argument("--quiet", action="store_true")
     return parser.parse_args(arguments)
 

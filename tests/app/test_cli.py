@@ -135,7 +135,7 @@ def test_a_model_in_another_unit_is_not_used_silently(model: Path, folder: Path,
 
     loaded = workflow.load(model, Runtime.choose("cpu"))
     scan = read_scan(folder / "test/good/a.ply", unit="inch")
-    with pytest.raises(ScanError, match="inch.*mm"):
+    with pytest.raises(ScanError, match=r"inch.*mm"):
         workflow.inspect(loaded, scan, Progress())
 
 

@@ -72,7 +72,7 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
 def test_a_later_format_says_update(path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["meta"].attrs["format_version"] = 99
-    with pytest.raises(ModelError, match="later version.*Update"):
+    with pytest.raises(ModelError, match=r"later version.*Update"):
         load_model(path)
 
 
