@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -82,6 +83,9 @@ class ScaPipeline(Pipeline):
                     start = None if copy == 0 else self._start(points, i, copy)
                     sets.append(patch_set(points, frame.step, start, scale, weights, own, config, self.runtime))
             progress.update(0.8, "learning what is usual at each place")
+            if config.align == "auto" and frame.reference is None:
+                # Without a common pose a place means nothing, so all places are judged alike.
+                config = dataclasses.replace(config, anchors=0)
             space, features = FeatureSpace.learn(
                 sets, config, owners=[i for i in range(len(placed)) for _ in range(config.copies)]
             )
