@@ -74,6 +74,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "open",
     ),
     ActionSpec(
+        "open_model",
+        FILE,
+        QT_TRANSLATE_NOOP("Actions", "Open a &model …"),
+        QT_TRANSLATE_NOOP("Actions", "Take a model file into the library and inspect with it"),
+        (),
+        "model",
+    ),
+    ActionSpec(
         "add_folder",
         FILE,
         QT_TRANSLATE_NOOP("Actions", "&Add a folder of parts …"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget, QWidget
 
 from app.panels.panel import scrolled
 
@@ -43,5 +43,16 @@ def lay_docks(
     docks["thresholds"].raise_()
     window.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
     window.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
-    window.resizeDocks([docks["inspect"], docks["thresholds"]], [270, 530], Qt.Orientation.Vertical)
     return docks
+
+
+def give_height(above: QDockWidget, below: QDockWidget) -> None:
+    """Make a dock as high as its content, with room for one more line; the one below it gets what is left."""
+    window, area = above.parentWidget(), above.widget()
+    assert isinstance(window, QMainWindow)
+    assert isinstance(area, QScrollArea)
+    content = area.widget()
+    assert content is not None
+    missing = content.heightForWidth(area.viewport().width()) + area.fontMetrics().height() - area.height()
+    heights = [above.height() + missing, below.height() - missing]
+    window.resizeDocks([above, below], [max(height, 1) for height in heights], Qt.Orientation.Vertical)

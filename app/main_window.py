@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeySequence,
     QShortcut,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -34,7 +35,7 @@ from app.dialogs.add_category import AddCategoryDialog
 from app.dialogs.error import ErrorDialog
 from app.dialogs.export import ExportDialog, save_picture
 from app.dialogs.train import TrainDialog
-from app.docks import lay_docks
+from app.docks import give_height, lay_docks
 from app.first_steps import FirstSteps
 from app.icons import icon
 from app.jobs import Job
@@ -83,6 +84,7 @@ class MainWindow(QMainWindow):
         self._guarded = session.failures.guarded
         self._dialogs: list[QDialog] = []
         self._closing = False
+        self._first_layout = True
         self.setWindowTitle("Nominal")
         self.setObjectName("nominal")
         self.setAcceptDrops(True)
@@ -98,7 +100,9 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
 
         self.library = LibraryPanel(session)
-        self.inspect_panel = InspectPanel(session, self.actions_by_id["inspect"], self.actions_by_id["train"])
+        self.inspect_panel = InspectPanel(
+            session, *(self.actions_by_id[name] for name in ("inspect", "train", "open_model"))
+        )
         self.thresholds = ThresholdsPanel(session)
         self.maps = MapsPanel(session)
         self.defects = DefectsPanel(session)
@@ -169,7 +173,7 @@ class MainWindow(QMainWindow):
         menus.recent_chosen.connect(self._guarded(lambda path: self.open_paths([path])))
         menus.theme_chosen.connect(self._guarded(self._choose_theme))
         menus.device_chosen.connect(self._guarded(self._choose_device))
-        menus.first_layout_wanted.connect(self._guarded(lambda: self.restoreState(self._default_state, _STATE_VERSION)))
+        menus.first_layout_wanted.connect(self._guarded(lambda: self._lay_out_again()))
         self.addToolBar(make_tool_bar(self.actions_by_id))
 
     def _connect(self) -> None:
@@ -265,6 +269,12 @@ class MainWindow(QMainWindow):
         )
         start = self.session.settings.recent[0] if self.session.settings.recent else ""
         names, _ = QFileDialog.getOpenFileNames(self, self.tr("Open scans"), start, filters)
+        self.open_paths([Path(name) for name in names])
+
+    def do_open_model(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self, self.tr("Open a model"), "", self.tr("Models ({pattern})").format(pattern=f"*{SUFFIX}")
+        )
         self.open_paths([Path(name) for name in names])
 
     def open_paths(self, paths: Sequence[Path]) -> None:
@@ -422,11 +432,22 @@ class MainWindow(QMainWindow):
 
     # -- the window itself
 
+    def _lay_out_again(self) -> None:
+        self.restoreState(self._default_state, _STATE_VERSION)
+        give_height(self._docks["inspect"], self._docks["thresholds"])
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._first_layout:  # only now is it known how high the texts are
+            self._first_layout = False
+            QTimer.singleShot(0, self, lambda: give_height(self._docks["inspect"], self._docks["thresholds"]))
+
     def _restore_geometry(self) -> None:
         kept = self._settings_file.geometry()
         geometry, state = kept.value("geometry"), kept.value("state")
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(1440, 900)
+        self._first_layout = state is None
         if state is not None:
             self.restoreState(state, _STATE_VERSION)
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.icons import colored, icon
 from app.panels.banner import Banner
@@ -25,11 +34,11 @@ class InspectPanel(Panel):
     Parameters
     ----------
     session : Session
-    inspect, train : QAction
+    inspect, train, open_model : QAction
         The window's own actions, so that button, menu and shortcut are one.
     """
 
-    def __init__(self, session: Session, inspect: QAction, train: QAction) -> None:
+    def __init__(self, session: Session, inspect: QAction, train: QAction, open_model: QAction) -> None:
         super().__init__()
         self._session, self._inspect = session, inspect
         self._filling = False
@@ -59,8 +68,20 @@ class InspectPanel(Panel):
         self.on_open.setChecked(session.settings.inspect_on_open)
 
         self.banner = Banner()
+        self.train_first = QPushButton(self.tr("Train a model …"))
+        self.train_first.setProperty("role", "primary")
+        self.train_first.clicked.connect(train.trigger)
+        self.open_first = QPushButton(self.tr("Open a model …"))
+        self.open_first.clicked.connect(open_model.trigger)
+        self.without_model = QWidget()
+        ways = QHBoxLayout(self.without_model)
+        ways.setContentsMargins(0, 0, 0, 0)
+        ways.addWidget(self.train_first, 1)
+        ways.addWidget(self.open_first, 1)
         self.object_score, self.threshold, self.defects, self.seconds = (label(wrap=False) for _ in range(4))
-        facts = QFormLayout()
+        self.facts = QWidget()
+        facts = QFormLayout(self.facts)
+        facts.setContentsMargins(0, 0, 0, 0)
         facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         facts.setHorizontalSpacing(14)
         facts.setVerticalSpacing(3)
@@ -72,7 +93,7 @@ class InspectPanel(Panel):
         ):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             facts.addRow(label(text, "muted", wrap=False), value)
-        self.notes = label(role="muted")
+        self.notes = label(role="muted", width=280)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 8)
@@ -80,7 +101,8 @@ class InspectPanel(Panel):
         layout.addLayout(chooser)
         layout.addWidget(self.button)
         layout.addWidget(self.banner)
-        layout.addLayout(facts)
+        layout.addWidget(self.without_model)
+        layout.addWidget(self.facts)
         layout.addWidget(self.notes)
         layout.addWidget(self.on_open)
         layout.addStretch()
@@ -92,6 +114,7 @@ class InspectPanel(Panel):
             signal.connect(guarded(self._fill_models))
         session.inspection_changed.connect(guarded(self.refresh))
         session.model_changed.connect(guarded(self.refresh))
+        session.category_changed.connect(guarded(self.refresh))
         session.jobs.changed.connect(guarded(self.refresh))
         self._follow_action()
         self._fill_models()
@@ -108,10 +131,14 @@ class InspectPanel(Panel):
         """Show the inspection as it stands."""
         session = self._session
         inspection = session.inspection
+        without_model = session.scan is not None and session.model_path is None
+        self.without_model.setVisible(without_model)
+        self.facts.setVisible(not without_model)
         if session.jobs.is_busy_with("inspect"):
             self.banner.show_busy(session.entry.key if session.entry is not None else "")
         elif inspection is None:
             self.banner.show_idle(self._what_is_missing())
+            self.banner.setToolTip("")
         else:
             self.banner.show_verdict(inspection.verdict, verdict_line(inspection))
             self.banner.setToolTip(meaning(inspection.verdict))
@@ -136,7 +163,9 @@ class InspectPanel(Panel):
         if session.scan is None:
             return self.tr("Open a scan.")
         if session.model_path is None:
-            return self.tr("Choose a model, or train one from good parts.")
+            if self.models.isEnabled():
+                return self.tr("Choose a model above.")
+            return self.tr("Train a model from good parts, or open one.")
         if session.model is None:
             return self.tr("The model is being loaded.")
         return self.tr("Press Inspect ({keys}).").format(keys=self._inspect.shortcut().toString())

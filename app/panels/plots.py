@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
@@ -45,6 +45,10 @@ class ThresholdPlot(pg.PlotWidget):
         self.line.sigDragged.connect(lambda line: self.dragged.emit(float(line.value())))
         self.line.sigPositionChangeFinished.connect(lambda line: self.released.emit(float(line.value())))
         self._color = "#000000"
+
+    def sizeHint(self) -> QSize:
+        """As low as it may be: it grows where there is room, and never makes the panel scroll."""
+        return self.minimumSize()
 
     def set_threshold(self, value: float | None) -> None:
         """Put the line, without telling anyone."""

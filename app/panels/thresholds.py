@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.icons import icon
-from app.panels.panel import Panel, label, rerole
+from app.panels.panel import Panel, label, named, rerole
 from app.panels.plots import PartStrip, PointHistogram
-from app.quantities import decimals, percent
+from app.quantities import decimals, number, percent
 from app.session import Session
 from app.theme import Theme
 from core.inspection.calibration import Calibration
@@ -31,6 +31,7 @@ from core.inspection.thresholds import Thresholds
 _BURST = 0.8
 """Seconds within which steps of one spin box are one undo step."""
 _LARGEST_POINTS = 5000
+_TEXT_WIDTH = 280  # pixels; the controls need this much anyway
 
 
 class ScoreSpin(QDoubleSpinBox):
@@ -50,8 +51,15 @@ class ScoreSpin(QDoubleSpinBox):
     def show_value(self, value: float, scale: float) -> None:
         """Put ``value`` without a signal, with decimals for a quantity of size ``scale``."""
         with QSignalBlocker(self):
+            self.setSpecialValueText("")
             self.setDecimals(max(2, decimals(scale or value, 4)))
             self.setValue(value)
+
+    def show_nothing(self) -> None:
+        """Stand empty: there is no value."""
+        with QSignalBlocker(self):
+            self.setSpecialValueText(number(None))
+            self.setValue(self.minimum())
 
 
 class ThresholdsPanel(Panel):
@@ -66,11 +74,11 @@ class ThresholdsPanel(Panel):
         self._last: tuple[str, float] = ("", 0.0)
 
         self.histogram = PointHistogram()
-        self.histogram.setMinimumHeight(120)
+        self.histogram.setMinimumHeight(90)
         self.histogram.setMaximumHeight(200)
         self.histogram.setToolTip(self.tr("Drag the line: points with a score to the right of it are marked."))
         self.strip = PartStrip()
-        self.strip.setFixedHeight(78)
+        self.strip.setFixedHeight(66)
         self.strip.setToolTip(
             self.tr("Drag the line: parts to the right of it are rejected. Dots: good parts; diamond: this part.")
         )
@@ -104,13 +112,13 @@ class ThresholdsPanel(Panel):
             self.tr("Smallest defect by area"), self.tr("Connected groups of less area are no defects."), low=0.0
         )
 
-        self.effect = label(role="strong")
-        self.points_effect = label(role="muted")
+        self.effect = label(role="strong", width=_TEXT_WIDTH)
+        self.points_effect = label(role="muted", width=_TEXT_WIDTH)
         self.reset = QPushButton(self.tr("Reset to calibrated"))
         self.reset.setToolTip(self.tr("Back to the thresholds that the good parts gave."))
         self.best = QPushButton(self.tr("F1-best"))
         self.best.setToolTip(self.tr("The point threshold that separates the labelled defects best (highest F1)."))
-        self.note = label(role="muted")
+        self.note = label(role="muted", width=_TEXT_WIDTH)
         self.note_icon = label(wrap=False)
 
         self._lay_out()
@@ -180,14 +188,26 @@ class ThresholdsPanel(Panel):
             None if thresholds is None else thresholds.part, 0.0 if thresholds is None else thresholds.guard
         )
         if thresholds is None:
-            self.effect.setText(self.tr("Choose a model to see its thresholds."))
+            loading = self._session.model_path is not None
+            self.effect.setText(
+                self.tr("The model is being loaded.")
+                if loading
+                else self.tr("No thresholds: they come with a model, calibrated on good parts.")
+            )
             self.points_effect.clear()
+            for spin in (self.point, self.part, self.guard, self.min_area):
+                spin.show_nothing()
+            with QSignalBlocker(self.min_points), QSignalBlocker(self.min_slider):
+                self.min_points.setSpecialValueText(number(None))
+                self.min_points.setValue(self.min_points.minimum())
+                self.min_slider.setValue(0)
             return
         self.point.show_value(thresholds.point, thresholds.point)
         self.part.show_value(thresholds.part, thresholds.part)
         self.guard.show_value(thresholds.guard, thresholds.part)
         self.min_area.show_value(thresholds.min_area, thresholds.min_area or 1.0)
         with QSignalBlocker(self.min_points), QSignalBlocker(self.min_slider):
+            self.min_points.setSpecialValueText("")
             self.min_points.setValue(thresholds.min_points)
             if not self.min_slider.isSliderDown():
                 self.min_slider.setValue(slider_of(thresholds.min_points))
@@ -228,13 +248,16 @@ class ThresholdsPanel(Panel):
         head = QHBoxLayout()
         head.addWidget(self._legend, 1)
         head.addWidget(self.logarithmic)
+        band = QHBoxLayout()
+        band.setSpacing(4)
+        band.addWidget(named(self.tr("&band ±"), self.guard))
+        band.addWidget(self.guard)
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(5)
         rows: tuple[tuple[str, QWidget], ...] = (
             (self.tr("Poin&t threshold"), self.point),
             (self.tr("&Part threshold"), self.part),
-            (self.tr("Review &band ±"), self.guard),
             (self.tr("Smallest &defect"), self.min_points),
             (self.tr("… by &area"), self.min_area),
         )
@@ -245,6 +268,9 @@ class ThresholdsPanel(Panel):
             if widget is self.min_points:
                 grid.addWidget(self.min_slider, row, 1)
                 grid.addWidget(widget, row, 2)
+            elif widget is self.part:
+                grid.addWidget(widget, row, 1)
+                grid.addLayout(band, row, 2)
             else:
                 grid.addWidget(widget, row, 1, 1, 2)
         grid.setColumnStretch(1, 1)

@@ -156,6 +156,25 @@ def test_the_nominal_surface_is_shown_where_the_method_has_one(
     assert window.viewer.last("set_reference") is None
 
 
+def test_a_scan_without_a_model_leads_to_one(
+    session: Any, parts: Path, make_window: Callable[..., Any], idle: Idle, qtbot: QtBot
+) -> None:
+    window = make_window(session)
+    assert not window.inspect_panel.without_model.isVisible()
+    session.scans.open_path(parts / "test" / "bump" / "000.ply")
+    idle(session)
+    panel = window.inspect_panel
+    assert "Train a model" in panel.banner.line
+    assert panel.train_first.isVisible()
+    assert panel.open_first.isVisible()
+    assert window.thresholds.effect.text().startswith("No thresholds")
+    assert window.thresholds.point.text() == "–"
+    assert not window.thresholds.point.isEnabled()
+    assert window.defects.empty.text() == "Defects are listed here after an inspection."
+    qtbot.mouseClick(panel.train_first, Qt.MouseButton.LeftButton)
+    assert window.dialog(TrainDialog) is not None
+
+
 def test_choosing_a_map_and_a_range(judged: Any) -> None:
     judged.maps.list.setCurrentItem(judged.maps.list.topLevelItem(1))
     field = judged.viewer.last("set_field")
