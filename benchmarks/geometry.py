@@ -1,4 +1,4 @@
-"""How fast the point operations are: ``python benchmarks/geometry.py [--device auto|cpu|cuda] [--points 20000 ...]``.
+"""How fast the point operations are: ``python -m benchmarks.geometry [--device auto|cpu|cuda] [--points 20000 ...]``.
 
 Each operation runs several times; printed are the median and how many times faster that is than a plain version of the
 same (a NumPy loop, all pairs, or open3d's own call) in the same run. A dash: the plain version would take minutes.
@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import open3d as o3d

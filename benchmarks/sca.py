@@ -1,6 +1,6 @@
 """Stage times of SCA on one generated part: median of several runs.
 
-python benchmarks/sca.py [--points 100000] [--preset fast] [--repeat 5] [--device auto]
+python -m benchmarks.sca [--points 100000] [--preset fast] [--repeat 5] [--device auto]
 """
 
 from __future__ import annotations

@@ -1,20 +1,16 @@
 """How long the 3D view takes to draw: at rest, while it moves, and when a slider moves the mask.
 
-Run under a display, virtual or not: ``QT_QPA_PLATFORM=xcb python benchmarks/viewer.py [POINTS ...]``.
+Run under a display, virtual or not: ``QT_QPA_PLATFORM=xcb python -m benchmarks.viewer [POINTS ...]``.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from PySide6.QtWidgets import QApplication
 
 from app.viewer.viewer import Field, Viewer, ViewMode
