@@ -98,7 +98,8 @@ class SurfaceAnchors:
         -------
         patches : (G, 6) float32
             Of each patch what ``PLACED`` names: mean, highest, lowest height and their standard deviation in voxels,
-            mean turn of the normals (1 - |cos|), mean log distance.
+            mean turn of the normals (1 - |cos|), mean log distance. The highest and the lowest tenth of the heights,
+            and the farthest fifth of the distances, are left out: stray points are no defect.
         heights : (V,) float32
             Signed height of each point, outwards positive where normals point outwards, in the unit of the points.
         """
@@ -117,14 +118,18 @@ class SurfaceAnchors:
         reference = self.normals[indices[:, 0]]
         sign = np.sign(np.einsum("gkj,gj->gk", reference[neighbors], reference[neighbors[:, 0]]))
         of_patch = heights[neighbors] * np.where(sign == 0, 1.0, sign) / self.voxel
+        size = neighbors.shape[1]
+        stray = size // 10
+        of_patch = np.sort(of_patch, axis=1)[:, stray : size - stray]
+        beside = np.sort(far[neighbors], axis=1)[:, : size - 2 * stray]
         described = np.stack(
             [
                 of_patch.mean(axis=1),
-                of_patch.max(axis=1),
-                of_patch.min(axis=1),
+                of_patch[:, -1],
+                of_patch[:, 0],
                 of_patch.std(axis=1),
                 turn[neighbors].mean(axis=1),
-                far[neighbors].mean(axis=1),
+                beside.mean(axis=1),
             ],
             axis=1,
         )

@@ -126,6 +126,7 @@ class ScaPipeline(Pipeline):
             filtered = median_filter(raw, placed.points, config.median_radius * fitted.frame.step)
         assert first is not None
         points = placed.to_scan(filtered)
+        progress.update(1.0, "scored")
         return Scores(points, _of_the_part(points, config.object_share), self._maps(fitted, placed, raw, first))
 
     def state(self) -> dict[str, NDArray[Any]]:
