@@ -69,14 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             keep = None if options.models is None else options.models / f"{category.name}-{pipeline}{SUFFIX}"
             results.append(evaluate(category, pipeline, options.preset, runtime, _progress(options.quiet), keep))
             print(table(results[-1:]).splitlines()[-1], flush=True)
-    text = document(results, options.preset, runtime)
-    print(f"\n{text}")
-    if options.out is not None:
-        with written_whole(options.out) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        with written_whole(options.json) as temporary:
-            temporary.write_text(json.dumps([asdict(r) for r in results], indent=1), encoding="utf-8")
+            _write(results, options, runtime)  # after each, so that a long run that is stopped has not been in vain
+    print(f"\n{document(results, options.preset, runtime)}")
     return 0
 
 
@@ -232,6 +226,15 @@ def _progress(quiet: bool) -> Progress:
     if quiet or not sys.stderr.isatty():
         return Progress()
     return CallbackProgress(lambda f, what: print(f"\r{100 * f:3.0f} % {what:<70.70}", end="\r", file=sys.stderr))
+
+
+def _write(results: Sequence[Result], options: argparse.Namespace, runtime: Runtime) -> None:
+    if options.out is not None:
+        with written_whole(options.out) as temporary:
+            temporary.write_text(document(results, options.preset, runtime), encoding="utf-8")
+    if options.json is not None:
+        with written_whole(options.json) as temporary:
+            temporary.write_text(json.dumps([asdict(r) for r in results], indent=1), encoding="utf-8")
 
 
 def _folder(text: str) -> tuple[Path, str]:

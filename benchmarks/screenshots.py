@@ -47,8 +47,10 @@ def main(folder: Path) -> None:
         window.theme.choose("light")
         _save(application, window, folder / "window-light.png")
         window.guide.dismiss.click()
-        _show(application, window, lambda kind: kind in ("bulge", "dent"), Verdict.REJECT)
+        _show(application, window, lambda kind: kind in ("hole", "break"), Verdict.REJECT)
+        window.do_next_defect()
         _save(application, window, folder / "window-reject.png")
+        _show(application, window, lambda kind: kind in ("bulge", "dent"), Verdict.REJECT)
         window.theme.choose("dark")
         window.do_next_defect()
         window._docks["maps"].raise_()
@@ -106,7 +108,7 @@ def _wait(application: QApplication, done: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _settle(application: QApplication, seconds: float = 1.2) -> None:
+def _settle(application: QApplication, seconds: float = 3.0) -> None:
     end = time.monotonic() + seconds
     _wait(application, lambda: time.monotonic() > end)
 

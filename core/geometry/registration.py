@@ -7,7 +7,7 @@ refined by robust ICP. Same points and seed, same pose to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -165,6 +165,27 @@ def register(
             + ("" if any_pose else ", or train the model with registration from any pose"),
         )
     return found
+
+
+def needs_any_pose(clouds: Sequence[NDArray[np.float32]], reference: Reference, seed: int = 0) -> bool:
+    """Whether parts lie in the scanner in any pose: a search over all lays one clearly better than a small move does.
+
+    A search that is not needed only adds the risk of another pose of a near-symmetric part.
+
+    Parameters
+    ----------
+    clouds : sequence of (N, 3) float32
+        Scans without their background; at most five of them, spread over the sequence, are looked at.
+    """
+    for i in np.unique(np.linspace(0, len(clouds) - 1, min(len(clouds), 5)).astype(np.int64)):
+        try:
+            small = register(clouds[i], reference, any_pose=False, seed=seed)
+        except RegistrationError:
+            return True
+        free = register(clouds[i], reference, any_pose=True, seed=seed)
+        if free.fitness > small.fitness + 0.02 or free.rmse < 0.7 * small.rmse:
+            return True
+    return False
 
 
 def transform_points(points: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:

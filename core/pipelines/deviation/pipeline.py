@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import ModelError, RegistrationError, ScanError
 from core.geometry.background import ForegroundPolicy
 from core.geometry.neighbors import spacing
-from core.geometry.registration import Reference, register, transform_points
+from core.geometry.registration import Reference, needs_any_pose, register, transform_points
 from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.deviation.config import DeviationConfig
@@ -74,7 +74,10 @@ class DeviationPipeline(Pipeline):
 
         first = int(np.argsort([len(p) for p, _, _ in parts], kind="stable")[len(parts) // 2])
         reference = Reference(parts[first][0])
-        any_pose = self._needs_any_pose(parts, scans, reference, progress.part(0.1, 0.15))
+        progress.update(0.1, "Finding out how the parts lie")
+        any_pose = config.pose == "any"
+        if config.pose == "auto":
+            any_pose = needs_any_pose([points for points, _, _ in parts], reference, seed)
         density = float(np.median([spacing(p) for p, _, _ in parts]))
         step = config.step or max(density, 1e-12)
         poses = [np.eye(4) for _ in parts]
@@ -198,28 +201,6 @@ class DeviationPipeline(Pipeline):
             )
         except KeyError as error:
             raise ModelError(f"The deviation model lacks {error}", "Train the model again") from error
-
-    def _needs_any_pose(
-        self,
-        parts: Sequence[tuple[Array, Array | None, Any]],
-        scans: Sequence[Scan],
-        reference: Reference,
-        progress: Progress,
-    ) -> bool:
-        """Whether searching any pose lays some of the scans clearly better on the reference than a small move does."""
-        if self.config.pose != "auto":
-            return bool(self.config.pose == "any")
-        some = np.unique(np.linspace(0, len(parts) - 1, min(len(parts), _POSE_SCANS)).astype(np.int64)).tolist()
-        for i in progress.over(some, "Finding out how the parts lie"):
-            points = parts[i][0]
-            try:
-                small = register(points, reference, any_pose=False, seed=self.runtime.seed)
-            except RegistrationError:
-                return True
-            free = register(points, reference, any_pose=True, seed=self.runtime.seed)
-            if free.fitness > small.fitness + 0.02 or free.rmse < 0.7 * small.rmse:
-                return True
-        return False
 
 
 def top_mean(values: Array, share: float) -> float:

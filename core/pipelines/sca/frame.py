@@ -13,7 +13,13 @@ from core.errors import RegistrationError, ScanError
 from core.geometry.background import ForegroundPolicy
 from core.geometry.neighbors import nearest
 from core.geometry.outliers import statistical_outliers
-from core.geometry.registration import Reference, register, transform_points
+from core.geometry.registration import (
+    Reference,
+    Registration,
+    needs_any_pose,
+    register,
+    transform_points,
+)
 from core.geometry.voxels import VoxelGrid, voxel_grid
 from core.pipelines.sca.config import ScaConfig
 from core.progress import Progress
@@ -169,9 +175,19 @@ class Frame:
         if self.reference is None:
             middle = cloud.mean(axis=0, dtype=np.float64)
         else:
-            found = register(cloud, self.reference, any_pose=self.any_pose, seed=self.seed)
+            found = self._registered(cloud)
             cloud, middle = transform_points(cloud, found.transform), self.center
         return Placed(((cloud - middle) / self.radius).astype(np.float32), foreground, grid.inverse)
+
+    def _registered(self, cloud: Floats) -> Registration:
+        """The pose of a scan; one that does not lie as the good scans did is searched in any pose."""
+        assert self.reference is not None
+        if not self.any_pose:
+            try:
+                return register(cloud, self.reference, any_pose=False, seed=self.seed, min_fitness=_GOOD_FIT)
+            except RegistrationError:
+                pass
+        return register(cloud, self.reference, any_pose=True, seed=self.seed)
 
     @property
     def step(self) -> float:
@@ -266,9 +282,11 @@ def _align(
     # The scan that shows most of the part is the one that most others can be laid on.
     reference = Reference(clouds[int(np.argmax([len(cloud) for cloud in clouds]))])
     transforms, fits = [], []
+    progress.update(0.0, "finding out how the parts lie")
+    any_pose = mode == "any" or needs_any_pose(clouds, reference, seed)
     for cloud in progress.over(clouds, "{i} of {n}"):
         try:
-            found = register(cloud, reference, any_pose=True, seed=seed, min_fitness=0.3)
+            found = register(cloud, reference, any_pose=any_pose, seed=seed, min_fitness=0.3)
         except RegistrationError:
             if mode == "auto":
                 return None, False, identity
@@ -277,4 +295,4 @@ def _align(
         fits.append(found.fitness)
     if mode == "auto" and np.median(fits) < _GOOD_FIT:
         return None, False, identity
-    return reference, True, transforms
+    return reference, any_pose, transforms

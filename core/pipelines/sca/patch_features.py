@@ -21,6 +21,10 @@ from core.runtime import Runtime
 
 Floats = NDArray[np.float32]
 
+_NORMAL_STEPS = 4.0
+"""Neighbours that make a normal lie within this many voxels."""
+_REACH = 2.0
+
 
 @dataclass(frozen=True, eq=False)
 class PatchSet:
@@ -69,6 +73,14 @@ def backbone_features(groups: Floats, centers: Floats, weights: WeightSet, layer
         return model.norm(x)[0].clone()
 
 
+def _within_reach(points: Floats, patches: Patches) -> Patches:
+    """The patches with points beyond ``_REACH`` usual patch radii replaced by the centre (as a ball query would)."""
+    own = points[patches.centers_index]
+    distances = np.linalg.norm(points[patches.neighbors] - own[:, None], axis=2)
+    far = distances > _REACH * np.median(distances.max(axis=1))
+    return Patches(patches.centers_index, np.where(far, patches.centers_index[:, None], patches.neighbors))
+
+
 def patch_set(
     points: Floats,
     step: float,
@@ -92,10 +104,13 @@ def patch_set(
     scale : float
         What patches are multiplied by before the backbone.
     """
-    normals = estimate_normals(points, k=min(20, max(3, len(points))))
+    # Where a scan shows little of a surface, the nearest points lie on another one: they say nothing of this one.
+    normals = estimate_normals(points, k=min(20, max(3, len(points))), radius=_NORMAL_STEPS * step)
     outwards = points - points.mean(axis=0)
     normals = np.where(np.einsum("ij,ij->i", normals, outwards)[:, None] < 0, -normals, normals)
-    patches = make_patches(points, config.patches, config.patch_points, start=start, runtime=runtime)
+    patches = _within_reach(
+        points, make_patches(points, config.patches, config.patch_points, start=start, runtime=runtime)
+    )
     groups, centers = cut_groups(points, patches.centers_index, patches.neighbors)
     tokens = backbone_features(groups * np.float32(scale), centers, weights, config.layer, runtime)
     raw = fpfh(points, normals, patches.centers_index, config.fpfh_radius * step, runtime=runtime)
