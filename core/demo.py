@@ -25,8 +25,8 @@ def ensure_demo(
 ) -> tuple[Category, Path]:
     """The demo category ``name`` in the library, with a model that is ready to inspect.
 
-    The scans are made once and kept. The model is the library's newest for this category that loads; else the one that
-    ships, where the weights it was fitted with are the ones installed; else ``deviation`` is fitted, in seconds.
+    The scans are made once and kept. The model is the library's newest for this category that loads; else the newest
+    of those that ship, where the weights it was fitted with are the ones installed; else ``deviation`` is fitted.
 
     Returns
     -------
@@ -42,12 +42,11 @@ def ensure_demo(
     folder = make_demo(name, demo_folder(), progress=progress.part(0.0, 0.5, "Making the demo parts"))
     category = recognise(folder, unit="mm", name=name)
     library.add_category(folder, category.unit, name)
-    for entry in library.models(name):
-        if entry.card is not None and _loads(entry.path, runtime):
-            progress.update(1.0, "Ready")
-            return category, entry.path
-    path = _shipped(library, name)
-    if path is None or not _loads(path, runtime):
+    path = _newest(library, name, runtime)
+    if path is None:
+        _copy_shipped(library, name)
+        path = _newest(library, name, runtime)
+    if path is None:
         path = library.model_path(name, "deviation fast")
         model = workflow.train(
             category,
@@ -62,20 +61,22 @@ def ensure_demo(
     return category, path
 
 
-def _loads(path: Path, runtime: Runtime) -> bool:
-    try:
-        workflow.load(path, runtime)
-    except NominalError:
-        return False
-    return True
+def _newest(library: Library, name: str, runtime: Runtime) -> Path | None:
+    """The newest model of a category that loads, None if there is none."""
+    for entry in library.models(name):
+        try:
+            workflow.load(entry.path, runtime)
+        except NominalError:
+            continue
+        return entry.path
+    return None
 
 
-def _shipped(library: Library, name: str) -> Path | None:
-    """The model that ships for a demo category, copied into the library; None if none ships."""
-    source = resources.files("resources") / "models" / f"{name}{SUFFIX}"
-    if not source.is_file():
-        return None
-    target = library.model_path(name, f"{name} SCA fast")
-    with resources.as_file(source) as file, written_whole(target) as temporary:
-        shutil.copyfile(file, temporary)
-    return target
+def _copy_shipped(library: Library, name: str) -> None:
+    """The models that ship for a demo category, copied into the library."""
+    folder = resources.files("resources") / "models"
+    for source in folder.iterdir() if folder.is_dir() else ():
+        if source.name.startswith(f"{name}-") and source.name.endswith(SUFFIX):
+            target = library.model_path(name, source.name.removesuffix(SUFFIX))
+            with resources.as_file(source) as file, written_whole(target) as temporary:
+                shutil.copyfile(file, temporary)
