@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -58,6 +58,22 @@ class Runtime:
             properties = torch.cuda.get_device_properties(self.device)
             return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
         return f"CPU, {os.cpu_count() or 1} cores"
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether bfloat16 products are native here: on CUDA, and on CPUs with AMX."""
+        if self.device.type == "cuda":
+            return True
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(capabilities.get("amx_bf16", False))
+
+    @property
+    def native_bfloat16(self) -> bool:
+        """Whether bfloat16 products are native here: on CUDA, and on CPUs with AMX."""
+        if self.device.type == "cuda":
+            return True
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(capabilities.get("amx_bf16", False))
 
     def generator(self, *salt: int) -> torch.Generator:
         """A torch generator on the CPU, seeded by ``seed`` and ``salt``, so that CPU and CUDA draw the same numbers."""
