@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class Runtime:
         """Whether bfloat16 products are native here: on CUDA, and on CPUs with AMX."""
         if self.device.type == "cuda":
             return True
-        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        capabilities = cast("dict[str, bool]", getattr(torch.cpu, "get_capabilities", dict)())
         return bool(capabilities.get("amx_bf16", False))
 
     @property
@@ -72,7 +72,7 @@ class Runtime:
         """Whether bfloat16 products are native here: on CUDA, and on CPUs with AMX."""
         if self.device.type == "cuda":
             return True
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capabilities.get("amx_bf16", False))
 
     def generator(self, *salt: int) -> torch.Generator:
