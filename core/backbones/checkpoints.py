@@ -69,20 +69,31 @@ def _checkpoint(path: Path) -> Any:
         raise WeightsError(f"{path.name} is no readable torch checkpoint", "Copy or download it again") from error
 
 
-def save_weights(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any] | None = None) -> None:
-    """Write tensors as float16 safetensors and, beside it, the card as JSON; each whole or not at all.
+def save_weights(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    card: Mapping[str, Any] | None = None,
+    *,
+    precision: torch.dtype = torch.float16,
+) -> None:
+    """Write tensors as safetensors and, beside it, the card as JSON; each whole or not at all.
+
+    Parameters
+    ----------
+    precision : torch.dtype
+        That floating-point tensors are written in.
 
     Raises
     ------
     OutputError
         If the place cannot be written.
     """
-    halved = {
-        name: tensor.detach().cpu().to(torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
+    written = {
+        name: tensor.detach().cpu().to(precision if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in tensors.items()
     }
     with written_whole(path) as temporary:
-        save_file(halved, temporary)
+        save_file(written, temporary)
     if card is not None:
         with written_whole(path.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
