@@ -68,6 +68,7 @@ ARCHITECTURES = (
 )
 """Every network that files are recognised as. A trunk may end after its first stage, so likeness looks at that."""
 
+_TAKEN = ("auto", "fpfh", "oriented_energy")  # features without weights go by these names
 _UNLIKE = 0.25  # below this a file has so little of every network that naming the nearest would mislead
 
 
@@ -105,8 +106,8 @@ def import_weights(path: Path, *, name: str | None = None) -> WeightSet:
     sha256 = file_sha256(path)
     published = recognise(sha256)
     name = name or (published.name if published else f"{architecture.name}-{sha256[:8]}")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
-        raise WeightsError(f"{name!r} cannot name weights", "Use letters, digits, '.', '_' and '-'")
+    if name in _TAKEN or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
+        raise WeightsError(f"{name!r} cannot name weights", "Use another one, of letters, digits, '.', '_' and '-'")
     present = known(name)
     if present is not None and present.architecture != architecture.name:
         raise WeightsError(

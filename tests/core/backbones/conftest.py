@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.backbones.point_mae import random_point_mae
+from core.backbones.resnet import ResNet
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +42,13 @@ def official_tensors(made_tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]
     """The same under the names of an official checkpoint, with a decoder's beside them."""
     named = {f"module.MAE_encoder.{name}": tensor for name, tensor in made_tensors.items()}
     return {**named, "module.mask_token": torch.zeros(1, 1, 384), "module.MAE_decoder.norm.weight": torch.ones(384)}
+
+
+@pytest.fixture(scope="session")
+def trunk_tensors() -> Mapping[str, Tensor]:
+    """ResNet-18's stem and first stage, every value drawn at random: the smallest file that is recognised as one."""
+    generator = torch.Generator().manual_seed(12)
+    return {
+        name: torch.tensor(5) if tensor.ndim == 0 else 0.5 + 0.1 * torch.rand(tensor.shape, generator=generator)
+        for name, tensor in ResNet("resnet18", stages=1).state_dict().items()
+    }
