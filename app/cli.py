@@ -106,11 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--category", help="which one (`info` lists them); default: the one that the window opens")
     demo.add_argument("--out", type=Path, metavar="DIR", help="where the reports go; default: in your data folder")
 
-    pretrain = verb("pretrain", _pretrain, "Pretrain the Point-MAE backbone on procedural shapes.", computing)
+    pretrain = verb("pretrain", _pretrain, "Pretrain a backbone on data made by formula, on the fly.", computing)
+    pretrain.add_argument(
+        "--architecture",
+        choices=("point_mae", "resnet18", "wide_resnet50_2"),
+        default="point_mae",
+        help="the network; default: %(default)s",
+    )
     pretrain.add_argument("--out", type=Path, required=True, metavar="FILE", help="the weights to write (.safetensors)")
     pretrain.add_argument("--minutes", type=float, default=60.0, help="how long to train; default: %(default)s")
-    pretrain.add_argument("--batch", type=int, default=32, help="shapes a step; default: %(default)s")
-    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="an .npz of real shapes to mix in")
+    pretrain.add_argument("--batch", type=int, default=32, help="samples a step; default: %(default)s")
+    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="for point_mae: an .npz of real shapes to mix in")
+    pretrain.add_argument(
+        "--size", type=int, default=112, help="for images: pixels on a side that the network sees; default: %(default)s"
+    )
     pretrain.add_argument("--resume", type=Path, metavar="FILE", help="a checkpoint of an earlier run to go on from")
 
     weights = verb("weights", _weights, "List the backbone weights, import a file, or say where they lie.")
@@ -228,19 +237,24 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _pretrain(options: argparse.Namespace, console: Console) -> int:
-    from core.backbones.pretrain import pretrain
+    from core.backbones.pretrain_image import pretrain_image
+    from core.backbones.pretrain_point import pretrain_point
 
+    if options.architecture != "point_mae" and options.mix is not None:
+        raise ConfigError("--mix holds shapes, and this network learns from images", "Leave --mix out")
     with console.progress("Pretraining") as progress:
-        card = pretrain(
-            options.out,
-            minutes=options.minutes,
-            batch=options.batch,
-            seed=options.seed,
-            runtime=_runtime(options),
-            mix=options.mix,
-            resume=options.resume,
-            progress=progress,
-        )
+        common = {
+            "minutes": options.minutes,
+            "batch": options.batch,
+            "seed": options.seed,
+            "runtime": _runtime(options),
+            "resume": options.resume,
+            "progress": progress,
+        }
+        if options.architecture == "point_mae":
+            card = pretrain_point(options.out, mix=options.mix, **common)
+        else:
+            card = pretrain_image(options.out, architecture=options.architecture, size=options.size, **common)
     console.result({"weights": str(options.out), "card": card}, f"{options.out} written.")
     return ACCEPTED
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.backbones.checkpoints import read_tensors
+from core.backbones.picking import pick_tensors
 from core.backbones.weights import WeightSet, find
 from core.errors import WeightsError
 
@@ -289,26 +290,8 @@ def point_mae_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     remedy = (
         "Choose a Point-MAE checkpoint of the published size (384 wide, 12 blocks), such as the official pretrain.pth"
     )
-    expected = _expected()
-    missing = [name for name in expected if name not in found and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise WeightsError(
-            f"{len(missing)} of Point-MAE's {len(expected)} tensors are missing, the first is {missing[0]!r} "
-            f"(the file holds {len(tensors)}, the first is {next(iter(tensors), 'none')!r})",
-            remedy,
-        )
-    picked = {}
-    for name, shape in expected.items():
-        if name not in found:
-            picked[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        tensor = found[name]
-        if tuple(tensor.shape) != shape:
-            raise WeightsError(f"{name!r} has the shape {tuple(tensor.shape)} where {shape} was expected", remedy)
-        picked[name] = tensor.long() if name.endswith("num_batches_tracked") else tensor.float()
-        if not bool(torch.isfinite(picked[name]).all()):
-            raise WeightsError(f"{name!r} holds values that are not finite", "Copy or download the file again")
-    return picked
+    # Whatever else lies there belongs to the decoder or to a classifier made of it.
+    return pick_tensors(found, _expected(), title="Point-MAE", remedy=remedy, unused=("",))
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.backbones.point_mae import PointMAE, load_point_mae, random_point_mae
-from core.backbones.pretrain_data import POINTS, group, real_shapes
+from core.backbones.pretrain_point_data import POINTS, group, real_shapes
 from core.backbones.weights import WeightSet
 from core.progress import Progress
 from core.runtime import Runtime
@@ -86,7 +86,7 @@ def probe_model(
     name : str
         What its rows are called.
     shapes : Path, optional
-        File of real shapes, see ``core.backbones.pretrain_data.real_shapes``.
+        File of real shapes, see ``core.backbones.pretrain_point_data.real_shapes``.
     per_family : int
         Clouds of each held-out family.
 

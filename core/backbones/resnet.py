@@ -213,7 +213,7 @@ def _frozen(model: ResNet, device: torch.device | str, folded: bool) -> ResNet:
     model = model.eval().requires_grad_(False)
     if folded:
         _fold(model)
-    return cast(ResNet, model.to(device).to(memory_format=cast(Any, torch.channels_last)))
+    return cast(ResNet, cast(Any, model).to(device, memory_format=torch.channels_last))
 
 
 def _fold(module: nn.Module) -> None:

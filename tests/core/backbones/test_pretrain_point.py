@@ -10,10 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.backbones import pretrain as module
+from core.backbones import pretrain_point as module
+from core.backbones import pretraining
 from core.backbones.masked_autoencoder import MaskedAutoencoder
-from core.backbones.pretrain import PretrainSettings, export_state, pretrain
-from core.backbones.pretrain_data import ShapeSource, group, real_shapes
+from core.backbones.pretrain_point import pretrain_point as pretrain
+from core.backbones.pretrain_point_data import ShapeSource, group, real_shapes
+from core.backbones.pretraining import PretrainSettings, export_state
 from core.errors import ConfigError, OutputError, WeightsError
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
@@ -33,7 +35,7 @@ class SmallNetwork(MaskedAutoencoder):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MaskedAutoencoder", SmallNetwork)
-    monkeypatch.setattr(module._Run, "probe", lambda *_: [{"task": "none, the network is not whole"}])
+    monkeypatch.setattr(module.PointTask, "probe", lambda *_: [{"task": "none, the network is not whole"}])
 
 
 class Stop(Progress):
@@ -50,7 +52,7 @@ class Stop(Progress):
 
 @pytest.mark.usefixtures("small")
 def test_loss_falls_and_the_card_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WINDOW", 6)
+    monkeypatch.setattr(pretraining, "_WINDOW", 6)
     card = pretrain(tmp_path / "w.safetensors", steps=18, batch=2, runtime=CPU)
     curve = card["loss curve"]
     assert [step for step, _ in curve] == [6, 12, 18]
