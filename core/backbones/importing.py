@@ -166,7 +166,7 @@ def _identify(path: Path, tensors: Mapping[str, Tensor]) -> tuple[Architecture, 
         names = ", ".join(repr(name) for name in list(tensors)[:3])
         raise WeightsError(
             f"{path.name} holds weights of no network that Nominal uses: its {len(tensors)} tensors are named {names}"
-            f"{', ...' if len(tensors) > 3 else ''}",
+            f"{' and so on' if len(tensors) > 3 else ''}",
             f"Choose a checkpoint of one of: {titles}",
         )
     if likeness[nearest.name] == 1.0:

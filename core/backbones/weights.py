@@ -21,6 +21,7 @@ from core.errors import OutputError, WeightsError
 from core.folders import data_folder
 
 Origin = Literal["shipped", "user", "missing"]
+_IMAGE_NETWORKS = ("wide_resnet50_2", "resnet18", "vit_base_patch8")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class WeightSet:
     @property
     def modality(self) -> Literal["image", "point"]:
         """What the network looks at."""
-        return "point" if self.architecture == "point_mae" else "image"
+        return "image" if self.architecture in _IMAGE_NETWORKS else "point"
 
     def published_as(self, sha256: str) -> bool:
         """Whether a file with this SHA-256 is the published one; False where the published hash is unknown."""
