@@ -24,6 +24,8 @@ from core.errors import WeightsError
 
 WIDTH, DEPTH, HEADS = 384, 12, 6
 PARAMETERS = 21_825_024
+Layer = tuple[Tensor, Tensor]
+"""Weight and bias."""
 _CACHED_ROWS = 2048  # rows of a token-encoder slice on the CPU: 512 floats each stay in the second-level cache
 
 
@@ -42,7 +44,7 @@ class TokenEncoder(nn.Module):
             nn.Conv1d(512, 512, 1), nn.BatchNorm1d(512), nn.ReLU(), nn.Conv1d(512, WIDTH, 1)
         )
 
-    def forward(self, groups: Tensor, cloud_statistics: bool = False) -> Tensor:
+    def forward(self, groups: Tensor, cloud_statistics: bool = False, at_once: int | None = None) -> Tensor:
         """Tokens (B, G, 384) of groups (B, G, k, 3), each centred on its centre.
 
         Parameters
@@ -50,33 +52,30 @@ class TokenEncoder(nn.Module):
         cloud_statistics : bool
             Normalise by the mean and variance over each cloud's own points (B separate sets of G k rows) instead of the
             running statistics: for clouds in raw metric coordinates. Has no effect in training.
+        at_once : int, optional
+            Groups that are held at a time in evaluation; as many as is fast if not given.
         """
         batch, count, k, _ = groups.shape
-        if self.training or cloud_statistics:
-            return self._normalised(groups, cloud_statistics and not self.training)
+        if self.training:
+            return self._trained(groups)
         step = max(1, _CACHED_ROWS // k) if groups.device.type == "cpu" else batch * count
-        slices = groups.reshape(-1, k, 3).split(step)
-        return torch.cat([self._folded(part) for part in slices]).view(batch, count, WIDTH)
+        step = step if at_once is None else min(step, at_once)
+        if cloud_statistics:
+            tokens = [self._tokens(cloud.split(step), *self._of_cloud(cloud.split(step))) for cloud in groups]
+        else:
+            tokens = [self._tokens(groups.reshape(-1, k, 3).split(step), *self._running())]
+        return torch.cat(tokens).view(batch, count, WIDTH)
 
     @property
     def _layers(self) -> tuple[nn.Conv1d, nn.BatchNorm1d, nn.Conv1d, nn.Conv1d, nn.BatchNorm1d, nn.Conv1d]:
         layers = [layer for stage in (self.first_conv, self.second_conv) for layer in stage]
         return cast(Any, (layers[0], layers[1], layers[3], layers[4], layers[5], layers[7]))
 
-    def _normalised(self, groups: Tensor, per_cloud: bool) -> Tensor:
+    def _trained(self, groups: Tensor) -> Tensor:
         batch, count, k, _ = groups.shape
-
-        def norm(module: nn.BatchNorm1d, rows: Tensor) -> Tensor:
-            if not per_cloud:
-                return torch.relu(module(rows))
-            clouds = rows.view(batch, count * k, -1)
-            variance, mean = torch.var_mean(clouds, dim=1, keepdim=True, correction=0)
-            scaled = (clouds - mean) * torch.rsqrt(variance + module.eps)
-            return torch.relu_(scaled * module.weight + module.bias).view_as(rows)
-
         a, bn_a, b, c, bn_c, d = self._layers
         # A bias commutes with the largest value over the group, so each is added once a group instead of once a point.
-        rows = functional.linear(norm(bn_a, _rows(groups.reshape(-1, 3), a)), b.weight[..., 0])
+        rows = functional.linear(torch.relu(bn_a(_rows(groups.reshape(-1, 3), a))), b.weight[..., 0])
         shared = rows.view(-1, k, 256).amax(1) + cast(Tensor, b.bias)
         of_group, of_point = c.weight[:, :256, 0], c.weight[:, 256:, 0]
         mixed = functional.linear(rows, of_point).view(-1, k, 512)
@@ -84,27 +83,71 @@ class TokenEncoder(nn.Module):
             mixed
             + (functional.linear(shared, of_group, c.bias) + functional.linear(cast(Tensor, b.bias), of_point))[:, None]
         )
-        token = functional.linear(norm(bn_c, mixed.view(-1, 512)), d.weight[..., 0])
+        token = functional.linear(torch.relu(bn_c(mixed.view(-1, 512))), d.weight[..., 0])
         return token.view(batch, count, k, WIDTH).amax(2) + cast(Tensor, d.bias)
 
-    def _folded(self, groups: Tensor) -> Tensor:
-        a, bn_a, b, c, bn_c, d = self._layers
-        weight, bias = _fold(a, bn_a)
-        local = _rows(torch.relu_(functional.linear(groups, weight, bias)), b)
-        weight, bias = _fold(c, bn_c)
+    def _tokens(self, slices: Sequence[Tensor], first: Layer, second: Layer) -> Tensor:
+        """(G, 384) of slices of groups (g, k, 3), with the layers before the batch norms as these folded into them."""
+        d = self._layers[5]
+        tokens = []
+        for groups in slices:
+            mixed = torch.relu_(self._mixed(groups, first, second))
+            # The largest value over the group commutes with adding the bias.
+            tokens.append(functional.linear(mixed, d.weight[..., 0]).amax(1) + cast(Tensor, d.bias))
+        return torch.cat(tokens)
+
+    def _mixed(self, groups: Tensor, first: Layer, second: Layer) -> Tensor:
+        """(g, k, 512): what the second activation is given."""
+        local = _rows(torch.relu_(functional.linear(groups, *first)), self._layers[2])
+        weight, bias = second
         mixed = functional.linear(local, weight[:, 256:])
         mixed += functional.linear(local.amax(1), weight[:, :256], bias)[:, None]
-        # The largest value over the group commutes with adding the bias.
-        return functional.linear(torch.relu_(mixed), d.weight[..., 0]).amax(1) + cast(Tensor, d.bias)
+        return mixed
+
+    def _running(self) -> tuple[Layer, Layer]:
+        """The layers folded with the running statistics."""
+        a, bn_a, _, c, bn_c, _ = self._layers
+        return (
+            _fold(a, bn_a, cast(Tensor, bn_a.running_mean), cast(Tensor, bn_a.running_var)),
+            _fold(c, bn_c, cast(Tensor, bn_c.running_mean), cast(Tensor, bn_c.running_var)),
+        )
+
+    def _of_cloud(self, slices: Sequence[Tensor]) -> tuple[Layer, Layer]:
+        """The layers folded with the statistics of the cloud itself, which is never held as a whole.
+
+        The first layer is linear in three coordinates, so that its statistics follow from theirs; the second's are
+        merged from those of the slices, in double precision.
+        """
+        a, bn_a, _, c, bn_c, _ = self._layers
+        points = torch.cat([groups.reshape(-1, 3) for groups in slices]).double()
+        mean = points.mean(0)
+        scatter = (points - mean).T @ (points - mean) / len(points)
+        weight = a.weight[..., 0].double()
+        first = _fold(
+            a,
+            bn_a,
+            (weight @ mean + cast(Tensor, a.bias)).float(),
+            torch.einsum("oi,ij,oj->o", weight, scatter, weight).float(),
+        )
+        plain = (c.weight[..., 0], cast(Tensor, c.bias))
+        sums = [
+            torch.var_mean(self._mixed(groups, first, plain).view(-1, 512), dim=0, correction=0) for groups in slices
+        ]
+        rows = torch.tensor([len(groups) for groups in slices], device=mean.device, dtype=torch.float64)[:, None]
+        share = rows / rows.sum()
+        variances, means = (torch.stack(values).double() for values in zip(*sums, strict=True))
+        whole = (share * means).sum(0)
+        variance = (share * (variances + (means - whole).square())).sum(0)
+        return first, _fold(c, bn_c, whole.float(), variance.float())
 
 
 def _rows(rows: Tensor, layer: nn.Conv1d) -> Tensor:
     return functional.linear(rows, layer.weight[..., 0], layer.bias)
 
 
-def _fold(layer: nn.Conv1d, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """The weight and bias of a layer that is followed by an evaluating batch norm."""
-    mean, variance, bias = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var), cast(Tensor, layer.bias)
+def _fold(layer: nn.Conv1d, norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor) -> Layer:
+    """The weight and bias of a layer that is followed by a batch norm with these statistics."""
+    bias = cast(Tensor, layer.bias)
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     return layer.weight[..., 0] * scale[:, None], (bias - mean) * scale + norm.bias
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.backbones.features import cut_groups, extractor
+from core.backbones.point_tokens import cut_groups, extractor
 from core.backbones.weights import WeightSet
 from core.geometry.fpfh import fpfh
 from core.geometry.normals import estimate_normals

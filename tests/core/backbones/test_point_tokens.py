@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.backbones.checkpoints import save_weights
-from core.backbones.features import cut_groups, extractor, point_tokens
+from core.backbones.point_tokens import cut_groups, extractor, point_tokens
 from core.backbones.point_mae import load_point_mae
 from core.backbones.weights import WeightSet, find
 from core.runtime import Runtime
@@ -37,18 +37,19 @@ def test_groups_are_centred() -> None:
 def test_chunks_do_not_matter(made_set: WeightSet, layers: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     groups, centers = rng.normal(size=(12, 8, 3)).astype(np.float32), rng.normal(size=(12, 3)).astype(np.float32)
-    whole = point_tokens(groups, centers, made_set, Runtime(CPU), layers=layers)
-    small = point_tokens(groups, centers, made_set, Runtime(CPU, memory_budget=1), layers=layers)
+    model = extractor(made_set, CPU)
+    whole = point_tokens(model, groups, centers, Runtime(CPU), layers=layers)
+    small = point_tokens(model, groups, centers, Runtime(CPU, memory_budget=1), layers=layers)
     assert whole.shape == (12, 384 * max(1, len(layers)))
     torch.testing.assert_close(whole, small, rtol=1e-4, atol=1e-4)
     direct = load_point_mae(made_set)(torch.from_numpy(groups)[None], torch.from_numpy(centers)[None], layers)[0]
     torch.testing.assert_close(whole, direct, rtol=1e-4, atol=1e-4)
-    again = point_tokens(torch.from_numpy(groups), torch.from_numpy(centers), made_set, Runtime(CPU), layers=layers)
+    again = point_tokens(model, torch.from_numpy(groups), torch.from_numpy(centers), Runtime(CPU), layers=layers)
     assert torch.equal(whole, again), "the same on every run, for tensors as for arrays"
 
 
 def test_something_can_be_trained_on_the_tokens(made_set: WeightSet) -> None:
-    tokens = point_tokens(torch.zeros(3, 4, 3), torch.zeros(3, 3), made_set, Runtime(CPU))
+    tokens = point_tokens(extractor(made_set, CPU), torch.zeros(3, 4, 3), torch.zeros(3, 3), Runtime(CPU))
     layer = torch.nn.Linear(384, 1)
     layer(tokens).sum().backward()
     assert layer.weight.grad is not None
@@ -58,10 +59,11 @@ def test_something_can_be_trained_on_the_tokens(made_set: WeightSet) -> None:
 def test_cloud_statistics_forgive_the_unit(made_set: WeightSet) -> None:
     rng = np.random.default_rng(0)
     groups, centers = rng.normal(size=(12, 16, 3)).astype(np.float32), np.zeros((12, 3), np.float32)
-    one, thousand = (
-        point_tokens(scale * groups, centers, made_set, Runtime(CPU), cloud_statistics=True) for scale in (1.0, 1000.0)
-    )
+    model = extractor(made_set, CPU, cloud_statistics=True)
+    one, thousand = (point_tokens(model, scale * groups, centers, Runtime(CPU)) for scale in (1.0, 1000.0))
     torch.testing.assert_close(one, thousand, rtol=1e-2, atol=1e-2)
+    small = point_tokens(model, groups, centers, Runtime(CPU, memory_budget=1))
+    torch.testing.assert_close(one, small, rtol=1e-4, atol=1e-4)
 
 
 def test_the_network_is_read_once_and_again_when_the_file_changes(
