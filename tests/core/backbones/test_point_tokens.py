@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from core.backbones.checkpoints import save_weights
-from core.backbones.point_tokens import cut_groups, extractor, point_tokens
 from core.backbones.point_mae import load_point_mae
+from core.backbones.point_tokens import cut_groups, extractor, point_tokens
 from core.backbones.weights import WeightSet, find
 from core.runtime import Runtime
 
