@@ -24,6 +24,7 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    features: str = "",
     paper: Any = None,
 ) -> Any:
     """A config field.
@@ -39,10 +40,21 @@ def setting(
         The closed range of allowed values.
     choices : tuple of str
         Allowed values of a text field.
+    features : str
+        What kind of features a text field names, see ``core.pipelines.features``: "image", "point", or "weights:" and
+        an architecture. Which there are depends on the computer: they are offered, and checked when they are used.
     paper : optional
         The paper's value, where it gives one.
     """
-    metadata = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices, "paper": paper}
+    metadata = {
+        "help": help,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "features": features,
+        "paper": paper,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -58,6 +70,7 @@ class Setting:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
+    features: str
     paper: Any
 
     def parse(self, text: str) -> Any:

@@ -15,7 +15,9 @@ class ScaConfig(Config):
     """Config of SCA. Defaults are the paper's where it gives one, and its recommended reading where it contradicts
     itself; what the paper does not have is off. The preset ``fast`` is what Nominal recommends."""
 
-    weights: str = setting("auto", "Backbone weights by name; auto takes the best set on this computer")
+    weights: str = setting(
+        "auto", "Backbone weights by name; auto takes the best set on this computer", features="weights:point_mae"
+    )
     background: Literal["auto", "none", "plane"] = setting(
         "auto", "Whether a table below the part is removed", choices=("auto", "none", "plane")
     )
