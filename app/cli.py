@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.console import Console
+from app.weights_verb import add_weights_verb
 from core.errors import ConfigError, NominalError
 from core.progress import Cancelled
 from core.version import VERSION
@@ -122,10 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pretrain.add_argument("--resume", type=Path, metavar="FILE", help="a checkpoint of an earlier run to go on from")
 
-    weights = verb("weights", _weights, "List the backbone weights, import a file, or say where they lie.")
-    weights.add_argument("action", choices=("list", "import", "where"))
-    weights.add_argument("file", type=Path, nargs="?", help="for import: a checkpoint (.pth or .safetensors)")
-    weights.add_argument("--name", help="for import: what to call it, a name that `list` shows or one's own")
+    add_weights_verb(verbs, common, computing, UNITS)
 
     info = verb("info", _info, "Tell what this Nominal can do, or what a model file holds.")
     info.add_argument("file", type=Path, nargs="?", help="a .nominal file")
@@ -256,29 +254,6 @@ def _pretrain(options: argparse.Namespace, console: Console) -> int:
         else:
             card = pretrain_image(options.out, architecture=options.architecture, size=options.size, **common)
     console.result({"weights": str(options.out), "card": card}, f"{options.out} written.")
-    return ACCEPTED
-
-
-def _weights(options: argparse.Namespace, console: Console) -> int:
-    from core.backbones import weights
-    from core.backbones.importing import import_weights
-
-    if options.action == "where":
-        folder = weights.weights_folder()
-        console.result({"folder": str(folder)}, str(folder))
-    elif options.action == "import":
-        if options.file is None:
-            raise ConfigError("No file to import was named", "Write: weights import FILE")
-        found = import_weights(options.file, name=options.name)
-        console.result({"name": found.name, "sha256": found.sha256}, f"{found.title} imported as {found.name}.")
-    else:
-        here = {found.name: found for found in weights.available_weights()}
-        for known in weights.known_weights():
-            present = known.name in here
-            record = {"name": known.name, "title": known.title, "licence": known.licence, "present": present}
-            console.result(
-                record, f"{'here   ' if present else 'missing'}  {known.name:<28} {known.title} ({known.licence})"
-            )
     return ACCEPTED
 
 
