@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.console import Console
 from core.errors import ConfigError
@@ -23,11 +22,11 @@ ACCEPTED = 0
 
 Modality = Literal["rgb", "rendered", "points"]
 MODALITIES: tuple[Modality, ...] = ("rgb", "rendered", "points")
-_COLUMNS = ("O-AUROC", "P-AUROC", "AUPRO", "s/scan", "channels")
 
 
 def probe_weights(options: argparse.Namespace, console: Console) -> int:
     """Run the probe and write its table."""
+    from core.evaluation.probe_table import mean_table
     from core.runtime import Runtime
 
     if options.out is not None and options.out.suffix not in (".json", ".md"):
@@ -36,19 +35,14 @@ def probe_weights(options: argparse.Namespace, console: Console) -> int:
     rows: list[FeatureRow] = []
     with console.progress("Probing") as progress:
         categories = _categories(options.category, progress.part(0.0, 0.1, "Finding the parts"))
-        console.say(_laid_out("part", "modality", "features", _COLUMNS))
         for i, category in enumerate(categories):
             step = progress.part(0.1 + 0.9 * i / len(categories), 0.1 + 0.9 * (i + 1) / len(categories), category.name)
             for row in _of_category(category, options, runtime, step):
                 console.result(_record(row), _text(_record(row)))
                 rows.append(row)
-    means = _means(rows)
-    if len(categories) > 1 and not options.json:
-        console.say("\nMean over the parts:")
-        for record in means:
-            console.say(_text(record))
+    console.say(f"\n{mean_table(rows, markdown=False)}")
     if options.out is not None:
-        _write(options.out, [_record(row) for row in rows], means)
+        _write(options.out, rows)
     return ACCEPTED
 
 
@@ -119,58 +113,34 @@ def _record(row: FeatureRow) -> dict[str, Any]:
         "category": row.category,
         "modality": row.modality,
         "features": row.features,
-        "o_auroc": _number(row.o_auroc),
-        "p_auroc": _number(row.p_auroc),
-        "aupro": _number(row.aupro),
-        "seconds": _number(row.seconds),
+        "o_auroc": _rounded(row.o_auroc),
+        "p_auroc": _rounded(row.p_auroc),
+        "aupro": _rounded(row.aupro),
+        "seconds": round(row.seconds, 4),
         "channels": row.channels,
+        "normalisation": row.normalisation,
         "train": row.train,
         "test": row.test,
     }
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(float(value), 4)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _text(record: dict[str, Any]) -> str:
-    return _laid_out(record["category"], record["modality"], record["features"], _cells(record))
+    """A line as soon as a row is known; the tables come at the end."""
+    scores = (("O-AUROC", "o_auroc"), ("P-AUROC", "p_auroc"), ("AUPRO", "aupro"))
+    worth = ", ".join(f"{title} {record[key]:.3f}" for title, key in scores if record[key] is not None)
+    return f"{record['category']}, {record['modality']}, {record['features']}: {worth}, {record['seconds']:.2f} s"
 
 
-def _laid_out(category: str, modality: str, features: str, cells: Sequence[str]) -> str:
-    return f"{category:<14} {modality:<9} {features:<48} " + " ".join(f"{cell:>8}" for cell in cells)
-
-
-def _cells(record: dict[str, Any]) -> list[str]:
-    scores = [f"{record[key]:.3f}" if record[key] is not None else "-" for key in ("o_auroc", "p_auroc", "aupro")]
-    seconds = f"{record['seconds']:.2f}" if record["seconds"] is not None else "-"
-    return [*scores, seconds, str(record["channels"])]
-
-
-def _means(rows: Sequence[FeatureRow]) -> list[dict[str, Any]]:
-    """One record for each modality and features, in order, averaged over the categories that both were measured on."""
-    means = []
-    for modality, features in dict.fromkeys((row.modality, row.features) for row in rows):
-        same = [_record(row) for row in rows if (row.modality, row.features) == (modality, features)]
-        record: dict[str, Any] = {"category": "mean", "modality": modality, "features": features}
-        for key in ("o_auroc", "p_auroc", "aupro", "seconds"):
-            values = [cast(float, one[key]) for one in same if one[key] is not None]
-            record[key] = round(sum(values) / len(values), 4) if values else None
-        means.append({**record, "channels": same[0]["channels"]})
-    return means
-
-
-def _write(path: Path, records: list[dict[str, Any]], means: list[dict[str, Any]]) -> None:
+def _write(path: Path, rows: Sequence[FeatureRow]) -> None:
+    from core.evaluation.probe_table import mean_table, probe_table
     from core.files import written_whole
 
-    if path.suffix == ".json":
-        text = json.dumps({"rows": records, "means": means}, indent=1) + "\n"
-    else:
-        head = "| part | modality | features | " + " | ".join(_COLUMNS) + " |\n|---|---|---|" + "---:|" * len(_COLUMNS)
-        lines = [
-            f"| {r['category']} | {r['modality']} | {r['features']} | {' | '.join(_cells(r))} |"
-            for r in (*records, *means)
-        ]
-        text = "\n".join([head, *lines]) + "\n"
+    text = json.dumps([_record(row) for row in rows], indent=1)
+    if path.suffix == ".md":
+        text = f"{mean_table(rows)}\n\n{probe_table(rows)}"
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -60,7 +60,7 @@ def test_the_list_says_what_is_here_what_is_missing_and_what_is_used(capsys: pyt
     assert "BSD-3-Clause" in lines[WIDE]
     assert "unknown" in lines["wide_resnet50_2-racm_in1k"]  # its size is not published
     assert "SCA: point_mae-nominal" in shown
-    assert "none, it needs no backbone" in shown
+    assert "Deviation: none" in shown
 
 
 def test_the_list_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,6 +196,7 @@ class Row:
     channels: int
     train: int = 2
     test: int = 2
+    normalisation: str = "unit_sphere"
 
 
 @dataclass(frozen=True)
@@ -267,9 +268,9 @@ def test_the_probe_asks_for_each_part_and_writes_its_table(
     assert probed == [("a", "inch", names, "points"), ("b", "mm", names, "points")]
     shown = capsys.readouterr().out
     assert "O-AUROC" in shown
-    table = (tmp_path / "t.md").read_text()
-    assert "| a | points | fpfh | 0.500 | 0.900 | - | 0.25 | 448 |" in table
-    assert "| mean | points | fpfh | 0.600 | 0.900 | - | 0.25 | 448 |" in table
+    table = [" ".join(line.split()) for line in (tmp_path / "t.md").read_text().splitlines()]
+    assert "| fpfh (unit sphere) | points | a | 0.500 | 0.900 | – | 0.25 | 448 |" in table
+    assert "| fpfh (unit sphere) | points | 2 of 2 | 0.600 | 0.900 | – | 0.25 |" in table
     assert main([*arguments, "--out", str(tmp_path / "t.json"), "--json"]) == ACCEPTED
     rows = records(capsys)
     assert rows[0] == {
@@ -281,10 +282,11 @@ def test_the_probe_asks_for_each_part_and_writes_its_table(
         "aupro": None,
         "seconds": 0.25,
         "channels": 448,
+        "normalisation": "unit_sphere",
         "train": 2,
         "test": 2,
     }
-    assert json.loads((tmp_path / "t.json").read_text())["rows"] == rows
+    assert json.loads((tmp_path / "t.json").read_text()) == rows
 
 
 def test_the_probe_takes_what_is_here(probed: Probes, labelled: Callable[[str], Path]) -> None:
