@@ -1,0 +1,211 @@
+"""The 3D expert: what a patch would look like on a good part, and how far each point lies from that surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.geometry.neighbors import nearest
+from core.geometry.patches import Patches
+from core.pipelines.iaenet.bank import Bank
+from core.pipelines.iaenet.sdf import CODE_WIDTH, PatchSdf, load_sdf
+from core.pipelines.iaenet.sdf_patches import NormalizedPatches, cut_patches
+from core.pipelines.iaenet.sdf_settings import SdfSettings
+from core.pipelines.iaenet.sdf_training import train_sdf
+from core.progress import Progress
+from core.runtime import Runtime, in_chunks
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedCloud:
+    """A cloud's patches and their codes.
+
+    Attributes
+    ----------
+    cloud : (N, 3) float32
+    cut : NormalizedPatches
+    codes : (G, 128) float32 tensor
+        f1 of each patch.
+    """
+
+    cloud: Floats
+    cut: NormalizedPatches
+    codes: Tensor
+
+    @property
+    def patches(self) -> Patches:
+        return self.cut.patches
+
+    @property
+    def centers(self) -> Floats:
+        """(G, 3) the patches' centres."""
+        return self.cloud[self.cut.patches.centers_index]
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement3D:
+    """What the 3D expert says of a cloud.
+
+    Attributes
+    ----------
+    points : (N,) float32
+        X1: distance of each point to the surface rebuilt from good codes (paper, eq. 2).
+    residual : (G,) float32
+        Distance of each patch's code to its reconstruction, ||f1 - f1_hat||.
+    rows : (G, k) int64 tensor
+        Bank rows that each patch was rebuilt from, nearest first.
+    distances : (G, k) float32
+    patch : (N,) int64
+        The patch that gave each point its score.
+    """
+
+    points: Floats
+    residual: Floats
+    rows: Tensor
+    distances: Floats
+    patch: NDArray[np.int64]
+
+    def nearest_good(self, bank: Bank) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """For each patch the bank row of the good patch most like it, and the training scan that is from."""
+        rows = self.rows[:, 0].cpu().numpy()
+        return rows, bank.scans[rows]
+
+
+class Expert3D:
+    """A trained network with what it takes to use it.
+
+    Parameters
+    ----------
+    model : PatchSdf
+        Frozen, on the runtime's device.
+    settings : SdfSettings
+    runtime : Runtime
+    """
+
+    def __init__(self, model: PatchSdf, settings: SdfSettings, runtime: Runtime) -> None:
+        self.model, self.settings, self.runtime = model, settings, runtime
+
+    @classmethod
+    def fit(
+        cls,
+        clouds: Sequence[Floats],
+        settings: SdfSettings,
+        runtime: Runtime,
+        progress: Progress,
+        *,
+        start: PatchSdf | None = None,
+    ) -> Expert3D:
+        """The expert trained on the good scans' patches.
+
+        Parameters
+        ----------
+        clouds : sequence of (N, 3) float32
+        start : PatchSdf, optional
+            Weights to start from. With ``settings.epochs`` 0 they are used as they are.
+
+        Raises
+        ------
+        Cancelled
+        """
+        if settings.epochs <= 0:
+            if start is None:
+                raise ValueError("a network that is not trained needs weights to start from")
+            return cls(load_sdf(start.state_dict(), runtime.device), settings, runtime)
+        cut = [
+            cut_patches(cloud, settings, runtime, overlap=settings.train_overlap).points
+            for cloud in progress.part(0.0, 0.1).over(clouds, "cutting patches, scan {i} of {n}")
+        ]
+        model = train_sdf(torch.cat(cut), settings, runtime, progress.part(0.1, 1.0), start=start)
+        return cls(model, settings, runtime)
+
+    def encode(self, cloud: Floats) -> CodedCloud:
+        """The patches of a cloud and their codes."""
+        cut = cut_patches(cloud, self.settings, self.runtime)
+        codes = torch.empty((len(cut.points), CODE_WIDTH), device=self.runtime.device)
+
+        def work(part: slice) -> None:
+            codes[part] = self.model.encoder(cut.points[part])
+
+        with torch.inference_mode():
+            in_chunks(len(codes), self.runtime.rows_per_chunk(4 * 4096 * self.settings.patch_points), work)
+        return CodedCloud(cloud, cut, codes)
+
+    def judge(self, coded: CodedCloud, bank: Bank, *, without: int | None = None) -> Judgement3D:
+        """How far each point of a cloud lies from what good patches make of it.
+
+        Parameters
+        ----------
+        coded : CodedCloud
+        bank : Bank
+            Codes of good patches.
+        without : int, optional
+            A training scan whose codes do not count, where the cloud is made from it.
+        """
+        with torch.inference_mode():
+            rebuilt = bank.reconstruct(coded.codes, self.settings.neighbors, self.settings.nonzeros, without=without)
+            distances = self.distances(rebuilt.values, coded.cut)
+            values, patch = merged(distances, coded.cut.patches.neighbors, coded.cloud)
+        return Judgement3D(values, rebuilt.residual.cpu().numpy(), rebuilt.rows, rebuilt.distances.cpu().numpy(), patch)
+
+    def distances(self, codes: Tensor, cut: NormalizedPatches) -> Tensor:
+        """(G, P) |s| of each patch's own points on the surface of its (G, 128) code."""
+        found = torch.empty(cut.points.shape[:2], device=self.runtime.device)
+
+        def work(part: slice) -> None:
+            found[part] = self.model.decoder(codes[part], cut.points[part]).abs()
+
+        with torch.inference_mode():
+            in_chunks(len(found), self.runtime.rows_per_chunk(4 * 2048 * self.settings.patch_points), work)
+        return found * cut.size[:, None] if self.settings.unit == "scan" else found
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The network as plain arrays."""
+        return {name: value.cpu().numpy() for name, value in self.model.state_dict().items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]], settings: SdfSettings, runtime: Runtime) -> Expert3D:
+        """What ``state`` gave."""
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+        return cls(load_sdf(tensors, runtime.device), settings, runtime)
+
+
+def merged(distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The least distance of each point over the patches that it lies in.
+
+    Parameters
+    ----------
+    distances : (G, P) float tensor
+    neighbors : (G, P) int64
+        Points of each patch.
+    cloud : (N, 3) float32
+
+    Returns
+    -------
+    values : (N,) float32
+        Points in no patch take the value of the nearest point in one.
+    patch : (N,) int64
+        The patch that the value is from; of several with the same, the first.
+    """
+    members = torch.from_numpy(neighbors).to(distances.device)
+    flat, number = members.flatten(), len(cloud)
+    least = torch.full((number,), torch.inf, device=distances.device)
+    least.scatter_reduce_(0, flat, distances.flatten(), "amin")
+    owner = torch.full((number,), len(neighbors), dtype=torch.int64, device=distances.device)
+    patch = torch.arange(len(neighbors), device=distances.device)[:, None].expand(members.shape).flatten()
+    holds = distances.flatten() == least[flat]
+    owner.scatter_reduce_(0, flat[holds], patch[holds], "amin")
+    values, owners = least.cpu().numpy(), owner.cpu().numpy()
+    bare = ~np.isfinite(values)
+    if bare.any():
+        covered = np.flatnonzero(~bare)
+        closest = covered[nearest(cloud[covered], cloud[bare], 1)[1][:, 0]]
+        values[bare], owners[bare] = values[closest], owners[closest]
+    return values, owners
