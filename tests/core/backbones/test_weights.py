@@ -392,3 +392,14 @@ def test_what_is_listed_is_here_or_can_be_had() -> None:
         sets.find("wide_resnet50_2-imagenet1k_v1")
     assert "weights download wide_resnet50_2-imagenet1k_v1" in caught.value.remedy
     assert "https://download.pytorch.org/models/wide_resnet50_2-95faca4d.pth" in caught.value.remedy
+
+
+def test_the_same_file_is_the_same_set_everywhere(
+    tmp_path: Path, trunk_tensors: Tensors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(dict(trunk_tensors), tmp_path / "one.pth")
+    hashes = set()
+    for folder in ("here", "there"):
+        monkeypatch.setenv("NOMINAL_WEIGHTS", str(tmp_path / folder))
+        hashes.add(import_weights(tmp_path / "one.pth").sha256)
+    assert len(hashes) == 1
