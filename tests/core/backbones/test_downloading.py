@@ -56,7 +56,8 @@ def server(trunk_tensors: Mapping[str, Tensor], tmp_path: Path, monkeypatch: pyt
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
