@@ -45,8 +45,8 @@ POINT_ARCHITECTURES = ("point_mae",)
 FPFH = "fpfh"
 FPFH_CHANNELS = 33
 _BUILT_IN = (FPFH,)
-_NORMAL_SHARE = 0.4
-"""Of the FPFH's radius, for normals: 0.10 to 0.25, as BTF and CPMF have them."""
+_NORMAL_NEIGHBORS = 30
+"""As BTF and CPMF have them; without their radius of 0.1 m, which no part of theirs reaches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ class FpfhTokens(PointFeatures):
 
     def _tokens(self, points: Floats, patches: Patches, normals: Floats | None, scale: float | None) -> Tensor:
         if normals is None:
-            normals = estimate_normals(points, radius=_NORMAL_SHARE * self._radius, runtime=self.runtime)
+            normals = estimate_normals(points, k=_NORMAL_NEIGHBORS, runtime=self.runtime)
             inwards = np.einsum("ij,ij->i", normals, points - points.mean(axis=0)) < 0
             normals = np.where(inwards[:, None], -normals, normals)
         raw = fpfh(points, normals, patches.centers_index, self._radius, runtime=self.runtime)
