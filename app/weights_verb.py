@@ -14,7 +14,6 @@ from core.progress import Cancelled
 
 if TYPE_CHECKING:  # imported when an action needs them: `--help` must not wait for torch
     from core.backbones.weights import WeightSet
-    from core.pipelines.base import Pipeline
 
 ACCEPTED, STOPPED = 0, 130
 
@@ -75,10 +74,10 @@ def add_weights_verb(
 
 
 def _list(options: argparse.Namespace, console: Console) -> int:
+    from app.features_in_use import features_in_use
     from core.backbones.weights import known_weights
-    from core.pipelines.registry import pipeline_class, pipeline_ids
 
-    in_use = {name: _in_use(pipeline_class(name)) for name in pipeline_ids()}
+    in_use = features_in_use()
     known = known_weights()
     width = max(len(w.name) for w in known)
     for w in known:
@@ -96,25 +95,15 @@ def _list(options: argparse.Namespace, console: Console) -> int:
             "source": w.source,
             "url": w.url,
             "sha256": w.sha256,
-            "used_by": [name for name, features in in_use.items() if any(w.name in f.split("+") for f in features)],
+            "used_by": [use.pipeline for use in in_use if use.uses(w.name)],
         }
         line = f"{state:<8} {w.name:<{width}}  {w.architecture:<16} {_megabytes(size):>9}  {w.licence:<13} {w.title}"
         console.result(record, line)
     console.say("\nFeatures in use where nothing else is chosen:")
-    for name, features in in_use.items():
-        console.say(f"  {pipeline_class(name).title}: {', '.join(features) or 'none'}")
+    for use in in_use:
+        console.say(f"  {use.title}: {use.missing or ', '.join(use.features) or 'none'}")
     console.say("Missing sets: weights download NAME, or weights import FILE where there is no network.")
     return ACCEPTED
-
-
-def _in_use(pipeline: type[Pipeline]) -> tuple[str, ...]:
-    """The features that a method's default settings mean on this computer now; empty if it has none."""
-    from core.pipelines.features import feature_uses
-
-    try:
-        return tuple(use.features for use in feature_uses(pipeline.Config, {}))
-    except WeightsError:
-        return ()  # nothing here that it could use, which the list shows
 
 
 def _megabytes(size: int) -> str:
