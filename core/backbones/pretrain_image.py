@@ -49,9 +49,9 @@ class ImageSettings(PretrainSettings):
     """
 
     architecture: str = "resnet18"
-    classes: int = 600
+    classes: int = 360
     size: int = 112
-    dense: float = 0.5
+    dense: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,9 +70,9 @@ def pretrain_image(
     steps: int | None = None,
     minutes: float | None = None,
     batch: int = 32,
-    classes: int = 600,
+    classes: int = 360,
     size: int = 112,
-    dense: float = 0.5,
+    dense: float = 1.0,
     seed: int = 0,
     runtime: Runtime | None = None,
     resume: Path | None = None,
