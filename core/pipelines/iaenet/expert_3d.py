@@ -14,10 +14,10 @@ from torch import Tensor
 from core.geometry.neighbors import nearest
 from core.geometry.patches import Patches
 from core.pipelines.iaenet.bank import Bank
-from core.pipelines.iaenet.sdf import CODE_WIDTH, PatchSdf, load_sdf
+from core.pipelines.iaenet.sdf import PatchSdf, load_sdf
 from core.pipelines.iaenet.sdf_patches import NormalizedPatches, cut_patches
 from core.pipelines.iaenet.sdf_settings import SdfSettings
-from core.pipelines.iaenet.sdf_training import train_sdf
+from core.pipelines.iaenet.sdf_training import encoded, train_sdf
 from core.progress import Progress
 from core.runtime import Runtime, in_chunks
 
@@ -129,14 +129,7 @@ class Expert3D:
     def encode(self, cloud: Floats) -> CodedCloud:
         """The patches of a cloud and their codes."""
         cut = cut_patches(cloud, self.settings, self.runtime)
-        codes = torch.empty((len(cut.points), CODE_WIDTH), device=self.runtime.device)
-
-        def work(part: slice) -> None:
-            codes[part] = self.model.encoder(cut.points[part])
-
-        with torch.inference_mode():
-            in_chunks(len(codes), self.runtime.rows_per_chunk(4 * 4096 * self.settings.patch_points), work)
-        return CodedCloud(cloud, cut, codes)
+        return CodedCloud(cloud, cut, encoded(self.model, cut.points, self.runtime))
 
     def judge(self, coded: CodedCloud, bank: Bank, *, without: int | None = None) -> Judgement3D:
         """How far each point of a cloud lies from what good patches make of it.

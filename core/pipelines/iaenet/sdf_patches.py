@@ -65,33 +65,43 @@ def cut_patches(
         patches = Patches(patches.centers_index, patches.neighbors[:, again])
     cloud = torch.from_numpy(np.ascontiguousarray(points, np.float32)).to(runtime.device)
     members = cloud[torch.from_numpy(patches.neighbors).to(runtime.device)]
-    normalized, size = normalize(members, settings)
-    return NormalizedPatches(patches, normalized, size)
+    frame = PatchFrame.of(members, settings)
+    return NormalizedPatches(patches, frame.bring(members), frame.size)
 
 
-def normalize(patches: Tensor, settings: SdfSettings) -> tuple[Tensor, Tensor]:
-    """Each patch divided by its size, its mean at the origin.
+@dataclass(frozen=True, eq=False)
+class PatchFrame:
+    """How patches are normalised, so that other points can be brought along.
 
-    Parameters
+    Attributes
     ----------
-    patches : (G, P, 3) float tensor
-
-    Returns
-    -------
-    points : (G, P, 3) float tensor
+    middle : (G, 1, 3) float tensor
     size : (G,) float tensor
         1 for patches without extent.
+    axes : (G, 3, 3) float tensor, or None
+        New axes in columns, where patches are turned.
     """
-    centred = patches - patches.mean(dim=1, keepdim=True)
-    if settings.patch_scale == "extent":
-        size = (patches.amax(dim=1) - patches.amin(dim=1)).amax(dim=1)
-    else:
-        size = 2 * centred.norm(dim=2).amax(dim=1)
-    size = torch.where(size > 0, size, torch.ones_like(size))
-    normalized = centred / size[:, None, None]
-    if settings.frame == "principal":
-        normalized = torch.einsum("gpi,gij->gpj", normalized, principal_axes(normalized))
-    return normalized, size
+
+    middle: Tensor
+    size: Tensor
+    axes: Tensor | None
+
+    @classmethod
+    def of(cls, patches: Tensor, settings: SdfSettings) -> PatchFrame:
+        """The frames of (G, P, 3) ``patches``: divided by their size, their mean at the origin."""
+        middle = patches.mean(dim=1, keepdim=True)
+        if settings.patch_scale == "extent":
+            size = (patches.amax(dim=1) - patches.amin(dim=1)).amax(dim=1)
+        else:
+            size = 2 * (patches - middle).norm(dim=2).amax(dim=1)
+        size = torch.where(size > 0, size, torch.ones_like(size))
+        frame = cls(middle, size, None)
+        return frame if settings.frame == "scan" else cls(middle, size, principal_axes(frame.bring(patches)))
+
+    def bring(self, points: Tensor) -> Tensor:
+        """(G, Q, 3) ``points`` of the cloud in the frames of their patches."""
+        normalized = (points - self.middle) / self.size[:, None, None]
+        return normalized if self.axes is None else torch.einsum("gpi,gij->gpj", normalized, self.axes)
 
 
 def principal_axes(patches: Tensor) -> Tensor:
@@ -110,7 +120,8 @@ def principal_axes(patches: Tensor) -> Tensor:
 
 def noise_factors(settings: SdfSettings) -> Floats:
     """(copies,) standard deviation of each noisy copy, in sigmas."""
-    return np.repeat(np.array([0.5, 1.0], np.float32), (settings.near_copies, settings.far_copies))
+    counts = (settings.near_copies, settings.far_copies, settings.surface_copies)
+    return np.repeat(np.array([0.5, 1.0, 0.1], np.float32), counts)
 
 
 def neighbor_distance(patches: Tensor, chosen: Tensor, neighbor: int) -> Tensor:

@@ -28,12 +28,16 @@ class SdfSettings:
         the same code wherever and however it lies.
     unit : "patch" or "scan"
         X1 in sizes of the patch (paper), or in the scan's unit, which weighs patches of all sizes alike.
-    near_copies, far_copies : int
-        Noisy copies of the patch's points with half and with all of sigma as standard deviation. Paper: 13 and 7.
+    near_copies, far_copies, surface_copies : int
+        Noisy copies of the patch's points with half, all and a tenth of sigma as standard deviation.
+        Paper: 13, 7 and 0.
     sigma_neighbor : int
         Sigma of a point is the distance to its neighbour of this number in the patch. Paper: 50.
     queries : int
         Queries that a patch contributes to a step; 0 takes one for each of its points. Paper: 0.
+    trained : "all" or "decoder"
+        What training changes. With the decoder alone each patch is coded once, which saves most of a step, and codes
+        stay those of the weights that it started from. Paper: all.
     epochs : int
         Visits of every training patch. Paper: 1000.
     steps : int
@@ -59,8 +63,10 @@ class SdfSettings:
     unit: Literal["patch", "scan"] = "patch"
     near_copies: int = 13
     far_copies: int = 7
+    surface_copies: int = 0
     sigma_neighbor: int = 50
     queries: int = 0
+    trained: Literal["all", "decoder"] = "all"
     epochs: int = 1000
     steps: int = 0
     batch: int = 32

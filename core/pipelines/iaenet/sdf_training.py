@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.pipelines.iaenet.sdf import PatchSdf
+from core.pipelines.iaenet.sdf import CODE_WIDTH, DistanceDecoder, PatchSdf
 from core.pipelines.iaenet.sdf_patches import noisy_queries
 from core.pipelines.iaenet.sdf_settings import SdfSettings
 from core.progress import Progress
-from core.runtime import Runtime
+from core.runtime import Runtime, in_chunks
 
 _FLOOR = 1e-12
 _WINDOW = 20
@@ -41,16 +41,15 @@ def pulled(distance: Callable[[Tensor], Tensor], queries: Tensor) -> Tensor:
     return queries - s[..., None] * gradient / length
 
 
-def pull_loss(model: PatchSdf, patches: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
+def pull_loss(decoder: DistanceDecoder, codes: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
     """Mean distance between where queries are pulled to and their nearest points on the surface.
 
     Parameters
     ----------
-    patches : (B, P, 3) float tensor
+    codes : (B, 128) float tensor
     queries, targets : (B, Q, 3) float tensor
     """
-    codes = model.encoder(patches)
-    return (pulled(lambda at: model.decoder(codes, at), queries) - targets).norm(dim=-1).mean()
+    return (pulled(lambda at: decoder(codes, at), queries) - targets).norm(dim=-1).mean()
 
 
 def train_sdf(
@@ -80,14 +79,18 @@ def train_sdf(
         model = PatchSdf()
     if start is not None:
         model.load_state_dict(start.state_dict())
-    model.to(device).train()
+    model.to(device)
     patches = patches.to(device)
     batch = min(settings.batch, len(patches))
     whole = len(patches) // batch  # a rest of few patches would upset the batch statistics; the order changes anyway
     steps = settings.epochs * whole
     if settings.steps > 0:
         steps = min(steps, settings.steps)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    fixed = encoded(model.eval(), patches, runtime) if settings.trained == "decoder" else None
+    trained = model.parameters() if fixed is None else model.decoder.parameters()
+    if fixed is None:
+        model.train()
+    optimizer = torch.optim.Adam(trained, lr=settings.learning_rate)
     order = torch.empty(0, dtype=torch.int64)
     losses: list[float] = []
     for step in range(steps):
@@ -98,7 +101,12 @@ def train_sdf(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * (decayed(step / steps) if settings.schedule == "cosine" else 1.0)
         seen = patches[chosen]
-        losses.append(optimized(model, optimizer, seen, *noisy_queries(seen, settings, draws), runtime))
+        at = noisy_queries(seen, settings, draws)
+        if fixed is None:
+            loss = descended(optimizer, runtime, _whole_loss, model, seen, *at)
+        else:
+            loss = descended(optimizer, runtime, pull_loss, model.decoder, fixed[chosen], *at)
+        losses.append(loss)
         if len(losses) == _WINDOW or step + 1 == steps:
             progress.metric("3D expert loss", step + 1, float(np.mean(losses)))
             losses.clear()
@@ -106,21 +114,32 @@ def train_sdf(
     return model.eval().requires_grad_(False)
 
 
-def optimized(
-    model: PatchSdf,
-    optimizer: torch.optim.Optimizer,
-    patches: Tensor,
-    queries: Tensor,
-    targets: Tensor,
-    runtime: Runtime,
+def encoded(model: PatchSdf, patches: Tensor, runtime: Runtime) -> Tensor:
+    """(T, 128) codes of (T, P, 3) normalised ``patches``, without gradients."""
+    codes = torch.empty((len(patches), CODE_WIDTH), device=runtime.device)
+
+    def work(part: slice) -> None:
+        codes[part] = model.encoder(patches[part])
+
+    with torch.no_grad():
+        in_chunks(len(codes), runtime.rows_per_chunk(4 * 4096 * patches.shape[1]), work)
+    return codes
+
+
+def descended(
+    optimizer: torch.optim.Optimizer, runtime: Runtime, loss_of: Callable[..., Tensor], *arguments: object
 ) -> float:
-    """One step of the optimiser; gives the loss before it."""
+    """One step of the optimiser down ``loss_of(*arguments)``; gives the loss before it."""
     with torch.autocast(runtime.device.type, torch.bfloat16, enabled=runtime.native_bfloat16):
-        loss = pull_loss(model, patches, queries, targets)
+        loss = loss_of(*arguments)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
     return float(loss.detach())
+
+
+def _whole_loss(model: PatchSdf, patches: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
+    return pull_loss(model.decoder, model.encoder(patches), queries, targets)
 
 
 def decayed(done: float) -> float:

@@ -14,7 +14,7 @@ from core.runtime import Runtime
 Floats = NDArray[np.float32]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runtime() -> Runtime:
     return Runtime.choose("cpu")
 
@@ -27,12 +27,12 @@ def dome(seed: int, count: int = 600) -> Floats:
     return np.column_stack([x, y, z]).astype(np.float32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cloud() -> Callable[..., Floats]:
     return dome
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> SdfSettings:
     """Few and small patches, few steps: for the mechanics."""
     return SdfSettings(patch_points=40, overlap=3, train_overlap=2, queries=16, epochs=3, batch=8, sigma_neighbor=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_an_exact_zero_stays_and_bare_points_take_the_nearest_covered_value() ->
     assert patch.tolist() == [0, 0, 0, 0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def expert(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> Expert3D:
     return Expert3D.fit([cloud(seed) for seed in range(3)], small, runtime, Progress())
 
@@ -81,8 +82,6 @@ def test_scores_are_the_same_in_any_chunks(expert: Expert3D, cloud: Cloud, small
 
 
 def test_scores_in_the_scans_unit_grow_with_it(expert: Expert3D, cloud: Cloud, runtime: Runtime) -> None:
-    from dataclasses import replace
-
     metric = Expert3D(expert.model, replace(expert.settings, unit="scan"), runtime)
     bank = bank_of(expert, [cloud(0)], runtime)
     one = metric.judge(metric.encode(cloud(4)), bank).points
@@ -91,7 +90,5 @@ def test_scores_in_the_scans_unit_grow_with_it(expert: Expert3D, cloud: Cloud, r
 
 
 def test_no_training_needs_weights(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> None:
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match="weights"):
         Expert3D.fit([cloud(0)], replace(small, epochs=0), runtime, Progress())

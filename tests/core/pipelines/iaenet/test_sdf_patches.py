@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from core.pipelines.iaenet.sdf_patches import (
+    PatchFrame,
     cut_patches,
     nearest_targets,
     neighbor_distance,
     noise_factors,
     noisy_queries,
-    normalize,
     patch_count,
     principal_axes,
 )
@@ -25,6 +25,11 @@ from core.runtime import Runtime
 from core.synthesis.surfaces import random_rotation
 
 PAPER = SdfSettings()
+
+
+def normalize(patches: torch.Tensor, settings: SdfSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    frame = PatchFrame.of(patches, settings)
+    return frame.bring(patches), frame.size
 
 
 @pytest.mark.parametrize(("points", "patches"), [(12345, 247), (125, 2), (75, 2), (25, 1)])
