@@ -95,14 +95,50 @@ def aupro(
     CategoryError
         If no pixel is good or none is defective.
     """
+    maps = [_ordered(s) for s in scores]
+    truths = [np.asarray(t, bool) for t in labels]
+    good = np.concatenate([s[~t] for s, t in zip(maps, truths, strict=True)])
+    regions = [region for s, t in zip(maps, truths, strict=True) for region in _regions(s, t)]
+    return _overlap(good, regions, limit, thresholds, "pixels")
+
+
+def aupro_of_clouds(
+    scores: Sequence[ArrayLike], regions: Sequence[ArrayLike], limit: float = 0.3, *, thresholds: int | None = None
+) -> float:
+    """``aupro`` where points lie on no grid, so that regions are given instead of found.
+
+    Parameters
+    ----------
+    scores : sequence of (N,), one a scan
+        NaN (not judged) counts below everything.
+    regions : sequence of (N,) int
+        The defect that each point belongs to, counted from 0 in each scan; -1 on good points.
+
+    Raises
+    ------
+    CategoryError
+        If no point is good or none is defective.
+    """
+    values = [_ordered(s) for s in scores]
+    names = [np.asarray(r) for r in regions]
+    good = np.concatenate([s[r < 0] for s, r in zip(values, names, strict=True)])
+    found = [np.sort(s[r == i]) for s, r in zip(values, names, strict=True) for i in np.unique(r[r >= 0])]
+    return _overlap(good, found, limit, thresholds, "points")
+
+
+def _ordered(scores: ArrayLike) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def _overlap(
+    good: NDArray[np.float64], regions: list[NDArray[np.float64]], limit: float, thresholds: int | None, what: str
+) -> float:
+    """Area under the curve of good points' scores and regions' sorted scores, over the limit."""
     if not 0 < limit <= 1:
         raise ValueError(f"limit {limit} is not a rate above 0")
-    maps = [np.nan_to_num(np.asarray(s, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf) for s in scores]
-    truths = [np.asarray(t, bool) for t in labels]
-    good = np.sort(np.concatenate([s[~t] for s, t in zip(maps, truths, strict=True)]))
-    regions = [region for s, t in zip(maps, truths, strict=True) for region in _regions(s, t)]
+    good = np.sort(good)
     if len(good) == 0 or not regions:
-        _one_class("pixels", len(regions) == 0)
+        _one_class(what, len(regions) == 0)
     if thresholds is None:
         positions = np.flatnonzero(np.append(good[1:] > good[:-1], True))
     else:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import CategoryError
-from core.evaluation.metrics import aupro, o_aupr, o_auroc, p_aupr, p_auroc
+from core.evaluation.metrics import aupro, aupro_of_clouds, o_aupr, o_auroc, p_aupr, p_auroc
 
 SCORES = np.array(
     [[0.10, 0.20, 0.30, 0.95], [0.15, 0.25, 0.35, 0.60], [0.05, 0.12, 0.40, 0.50], [0.90, 0.22, 0.18, 0.08]]
@@ -122,3 +122,15 @@ def test_aupro_needs_both_classes_and_a_rate() -> None:
         aupro([SCORES], [np.zeros((4, 4), bool)])
     with pytest.raises(ValueError, match="limit"):
         aupro([SCORES], [TRUTH], 0.0)
+
+
+def test_aupro_of_clouds_is_aupro_of_the_same_points_and_regions() -> None:
+    regions = np.full((4, 4), -1)
+    regions[0, 3] = regions[1, 3] = 0
+    regions[3, 0] = regions[3, 1] = 1
+    order = np.random.default_rng(0).permutation(16)
+    for limit, expected in ((0.3, 0.75), (0.1, 0.75)):
+        assert aupro_of_clouds([SCORES.ravel()[order]], [regions.ravel()[order]], limit) == pytest.approx(expected)
+    assert aupro_of_clouds([SCORES.ravel()], [regions.ravel()], thresholds=5) == pytest.approx(0.754167, abs=1e-6)
+    with pytest.raises(CategoryError, match="defective points"):
+        aupro_of_clouds([SCORES.ravel()], [np.full(16, -1)])
