@@ -194,6 +194,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "train",
     ),
     ActionSpec(
+        "weights",
+        INSPECT,
+        QT_TRANSLATE_NOOP("Actions", "Backbone &weights …"),
+        QT_TRANSLATE_NOOP("Actions", "See, import, download or remove the weights that the methods see with"),
+        ("Ctrl+Shift+W",),
+        "weights",
+    ),
+    ActionSpec(
         "cancel",
         INSPECT,
         QT_TRANSLATE_NOOP("Actions", "&Stop the running work"),

@@ -35,6 +35,7 @@ from app.dialogs.add_category import AddCategoryDialog
 from app.dialogs.error import ErrorDialog
 from app.dialogs.export import ExportDialog, save_picture
 from app.dialogs.train import TrainDialog
+from app.dialogs.weights import WeightsDialog
 from app.docks import give_height, lay_docks
 from app.first_steps import FirstSteps
 from app.icons import icon
@@ -54,6 +55,7 @@ from app.theme import Theme, ThemeController
 from app.view_link import ViewLink
 from app.viewer.field import ViewMode
 from app.viewer.viewer import Viewer
+from app.weight_store import is_weights_file
 from core.store.model_file import SUFFIX
 
 _STATE_VERSION = 1
@@ -207,6 +209,9 @@ class MainWindow(QMainWindow):
         self.status.set_theme(theme)
         self.guide.set_theme(theme)
         self.viewer.set_theme(theme.dark)
+        weights = self.dialog(WeightsDialog)
+        if isinstance(weights, WeightsDialog):
+            weights.set_theme(theme)
         self.setWindowIcon(icon("nominal", theme))
 
     # -- following the session
@@ -232,7 +237,10 @@ class MainWindow(QMainWindow):
         waiting = [d for d in self._dialogs if isinstance(d, ErrorDialog)]
         if any(str(d.error) == str(error) for d in waiting) or len(waiting) >= 3 or self._closing:
             return
-        self._open(ErrorDialog(error, self.theme.theme, self))
+        in_sight = self.dialog(WeightsDialog) is not None
+        dialog = ErrorDialog(error, self.theme.theme, self, offer_weights=not in_sight)
+        dialog.weights_wanted.connect(self._guarded(self.do_weights))
+        self._open(dialog)
 
     def _say_stopped(self, job: Job) -> None:
         if (job.cancelled is None and not job.replaces) or (
@@ -278,9 +286,13 @@ class MainWindow(QMainWindow):
         self.open_paths([Path(name) for name in names])
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open scans, folders or models, as dropped or given on the command line."""
-        if paths:
-            self.session.scans.open_paths(list(paths))
+        """Open scans, folders or models, as dropped or given on the command line; weights are offered for import."""
+        weights = [path for path in paths if is_weights_file(path) and path.is_file()]
+        others = [path for path in paths if path not in weights]
+        if others:
+            self.session.scans.open_paths(others)
+        if weights:
+            self.do_weights().offer(weights)
 
     def do_add_folder(self) -> None:
         self._offer_folder(None)
@@ -344,18 +356,31 @@ class MainWindow(QMainWindow):
             return
         category = self.session.category
         if category is None:
-            self._open(TrainDialog(self.session, self.theme.theme, parent=self))
+            self._open_train()
         else:
-            self._open(
-                TrainDialog(self.session, self.theme.theme, category.root, category.unit, category.name, parent=self)
-            )
+            self._open_train(category.root, category.unit, category.name)
 
     def _train_category(self, name: str) -> None:
         known = self.session.catalog.category(name)
         if known is not None and self.dialog(TrainDialog) is None:
-            self._open(TrainDialog(self.session, self.theme.theme, known.folder, known.unit, known.name, parent=self))
+            self._open_train(known.folder, known.unit, known.name)
         else:
             self.do_train()
+
+    def _open_train(self, folder: Path | None = None, unit: str = "", name: str = "") -> None:
+        dialog = TrainDialog(self.session, self.theme.theme, folder, unit, name, parent=self)
+        dialog.weights_wanted.connect(self._guarded(self.do_weights))
+        self._open(dialog)
+
+    def do_weights(self) -> WeightsDialog:
+        """The Weights dialog, opened or brought to the front."""
+        dialog = self.dialog(WeightsDialog)
+        if not isinstance(dialog, WeightsDialog):
+            dialog = WeightsDialog(self.session, self.theme.theme, self)
+            self._open(dialog)
+        dialog.raise_()
+        dialog.activateWindow()
+        return dialog
 
     def do_cancel(self) -> None:
         job = self.session.jobs.current

@@ -25,6 +25,7 @@ from app.library_commands import DeleteModel, RemoveCategory
 from app.scans import Scans, first_to_show
 from app.settings import Settings
 from app.threshold_memory import ThresholdMemory
+from app.weight_store import WeightStore
 from app.workshop import Workshop
 from core.datasets.category import Category
 from core.datasets.entry import ScanEntry
@@ -57,6 +58,8 @@ class Session(QObject):
         Opens scans and walks through them.
     workshop : Workshop
         Makes models.
+    weights : WeightStore
+        The backbones' weights.
 
     Signals
     -------
@@ -107,6 +110,7 @@ class Session(QObject):
         self.models = KeptModels()
         self.scans = Scans(self)
         self.workshop = Workshop(self)
+        self.weights = WeightStore(self)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(100)
         self.category: Category | None = None

@@ -6,7 +6,7 @@ Importing torch, open3d and the methods takes seconds. This module is light, so 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from core.backbones.feature_names import FeatureChoice
     from core.datasets.category import Category, ScanEntry
     from core.inspection.calibration import Calibration
     from core.inspection.thresholds import Thresholds
     from core.inspection.verdict import Inspection
     from core.pipelines.config import Setting
+    from core.pipelines.features import FeatureUse
     from core.runtime import DeviceChoice, Runtime
     from core.scan import Scan
     from core.store.history import History
@@ -95,6 +97,34 @@ class Method:
     min_scans: int
     settings: tuple[Setting, ...]
     preset_values: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class FeatureRequest:
+    """Which settings of which method: whose features are asked for."""
+
+    pipeline: str
+    preset: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of importing weights.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The sets that are here now.
+    refused : tuple of str
+        Names of the files that were not taken.
+    problems : tuple of NominalError
+        Why not, in the same order.
+    """
+
+    names: tuple[str, ...]
+    refused: tuple[str, ...]
+    problems: tuple[NominalError, ...]
 
 
 @lru_cache(maxsize=4)
@@ -224,6 +254,44 @@ def import_model(path: Path, library: Library) -> Path:
     except OSError as error:
         raise ModelError(f"{path} could not be copied to the library", "Check that the file can be read") from error
     return target
+
+
+def feature_choices(kind: str) -> tuple[FeatureChoice, ...]:
+    """What a setting that names features can hold."""
+    from core.pipelines.features import feature_choices as choices
+
+    return choices(kind)
+
+
+def feature_uses(request: FeatureRequest) -> tuple[FeatureUse, ...]:
+    """What a method's settings that name features mean on this computer now."""
+    from core.pipelines.features import feature_uses as uses
+    from core.pipelines.registry import pipeline_class
+
+    config = pipeline_class(request.pipeline).Config
+    return uses(config, config.preset(request.preset, **request.changes).to_mapping())
+
+
+def import_weights(paths: Sequence[Path], progress: Progress) -> Imported:
+    """Import weights from files; one that is refused does not stop the others."""
+    from core.backbones.importing import import_weights as imported
+
+    names, refused, problems = [], [], []
+    for i, path in enumerate(paths):
+        progress.update(i / len(paths), path.name)
+        try:
+            names.append(imported(path).name)
+        except NominalError as error:
+            refused.append(path.name)
+            problems.append(error)
+    return Imported(tuple(names), tuple(refused), tuple(problems))
+
+
+def download_weights(name: str, progress: Progress) -> str:
+    """Download a published set; the name that it is here by."""
+    from core.backbones.downloading import download
+
+    return download(name, progress).name
 
 
 def export(

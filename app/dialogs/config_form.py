@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
+from app.dialogs.feature_box import FeatureBox
 from app.panels.panel import label
 from app.quantities import decimals
 from app.work import Method
@@ -50,12 +51,22 @@ class ConfigForm(QWidget):
         """The widget of a setting."""
         return self._fields[name]
 
+    def refresh(self) -> None:
+        """Look again at what can be chosen; the choices stay."""
+        for field in self._fields.values():
+            if isinstance(field, FeatureBox):
+                field.refresh()
+
     def _field(self, spec: Setting, value: Any) -> QWidget:
         if spec.type is bool:
             box = QCheckBox()
             box.setChecked(value)
             box.toggled.connect(self.changed)
             return box
+        if spec.features:
+            features = FeatureBox(spec.features, value)
+            features.currentIndexChanged.connect(self.changed)
+            return features
         if spec.choices:
             choice = QComboBox()
             choice.addItems(list(spec.choices))
@@ -89,6 +100,8 @@ class ConfigForm(QWidget):
 def _value(field: QWidget) -> Any:
     if isinstance(field, QCheckBox):
         return field.isChecked()
+    if isinstance(field, FeatureBox):
+        return field.value
     if isinstance(field, QComboBox):
         return field.currentText()
     if isinstance(field, QSpinBox | QDoubleSpinBox):

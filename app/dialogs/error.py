@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
@@ -20,14 +20,31 @@ from PySide6.QtWidgets import (
 from app.icons import pixmap
 from app.panels.panel import label
 from app.theme import Theme
-from core.errors import NominalError
+from core.errors import NominalError, WeightsError
 from core.version import VERSION
 
 
 class ErrorDialog(QDialog):
-    """Shows one failure; never blocks the program."""
+    """Shows one failure; never blocks the program.
 
-    def __init__(self, error: BaseException, theme: Theme, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    error : BaseException
+    theme : Theme
+    offer_weights : bool
+        Whether an error of the backbone weights leads to them; false where they are in sight already.
+
+    Signals
+    -------
+    weights_wanted
+        The user asked to see the backbone weights, where these are what is wrong.
+    """
+
+    weights_wanted = Signal()
+
+    def __init__(
+        self, error: BaseException, theme: Theme, parent: QWidget | None = None, *, offer_weights: bool = True
+    ) -> None:
         super().__init__(parent)
         self.error = error
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -51,6 +68,11 @@ class ErrorDialog(QDialog):
             texts.addWidget(label(error.remedy, width=380))
             texts.addStretch()
             self.details = ""
+            if isinstance(error, WeightsError) and offer_weights:
+                self.weights = QPushButton(self.tr("Backbone &weights …"))
+                self.weights.clicked.connect(self.weights_wanted)
+                self.weights.clicked.connect(self.accept)
+                buttons.addButton(self.weights, QDialogButtonBox.ButtonRole.ActionRole)
         else:
             self.setWindowTitle(self.tr("An error in Nominal"))
             sign.setPixmap(pixmap("reject", theme.reject, 36, self.devicePixelRatioF()))

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -26,12 +26,13 @@ from superqt import QCollapsible
 
 from app.dialogs.category_form import CategoryForm
 from app.dialogs.config_form import ConfigForm
+from app.dialogs.feature_note import FeatureNote
 from app.jobs import Job
 from app.panels.panel import label, rerole, scrolled
 from app.quantities import duration, number, percent
 from app.session import Session
 from app.theme import Theme
-from app.work import Method, Trained, TrainRequest
+from app.work import FeatureRequest, Method, Trained, TrainRequest
 from core.datasets.category import Category
 from core.errors import NominalError
 
@@ -47,7 +48,14 @@ class TrainDialog(QDialog):
     theme : Theme
     folder, unit, name : optional
         Of the category to start with.
+
+    Signals
+    -------
+    weights_wanted
+        The user asked to see the backbone weights.
     """
+
+    weights_wanted = Signal()
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class TrainDialog(QDialog):
         self._session, self._theme = session, theme
         self._job: Job | None = None
         self._started = 0.0
+        self.config: ConfigForm | None = None
         self._curves: dict[str, tuple[list[float], list[float], pg.PlotDataItem]] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Train a model"))
@@ -78,6 +87,7 @@ class TrainDialog(QDialog):
         session.jobs.measured.connect(guarded(self._add_value))
         session.workshop.trained.connect(guarded(self._show_report))
         session.workshop.prepared.connect(guarded(self._fill_methods))
+        session.weights.changed.connect(guarded(self._weights_changed))
         self._fill_methods()
 
     # -- the choice
@@ -93,6 +103,7 @@ class TrainDialog(QDialog):
         self.preset.setToolTip(
             self.tr("fast: what a CPU does in seconds to minutes. paper: the constants of the paper.")
         )
+        self.features = FeatureNote(self._session.weights)
         self.model_name = QLineEdit()
         self.model_name.setPlaceholderText(self.tr("category, method and preset"))
         self.model_name.setAccessibleName(self.tr("Name of the model"))
@@ -108,7 +119,6 @@ class TrainDialog(QDialog):
         self.budget_note = label(role="muted", width=360)
         self.advanced = QCollapsible(self.tr("All settings of the method"), expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
-        self.config: ConfigForm | None = None
 
         what = QGroupBox(self.tr("Good parts"))
         box = QVBoxLayout(what)
@@ -119,6 +129,7 @@ class TrainDialog(QDialog):
         grid.addRow(self.tr("&Method"), self.method)
         grid.addRow("", self.summary)
         grid.addRow(self.tr("&Preset"), self.preset)
+        grid.addRow(self.tr("Features"), self.features)
         grid.addRow(self.tr("Model &name"), self.model_name)
         grid.addRow(self.tr("False-reject &budget"), self.budget)
         grid.addRow("", self.budget_note)
@@ -147,6 +158,7 @@ class TrainDialog(QDialog):
         self.method.currentIndexChanged.connect(guarded(lambda _: self._choose_method()))
         self.preset.currentIndexChanged.connect(guarded(lambda _: self._choose_preset()))
         self.budget.valueChanged.connect(guarded(lambda _: self._check()))
+        self.features.weights_wanted.connect(self.weights_wanted)
         self._check()
 
     def _fill_methods(self) -> None:
@@ -180,11 +192,28 @@ class TrainDialog(QDialog):
             return
         if self.config is not None:
             self.advanced.removeWidget(self.config)
+            self.config.hide()
             self.config.deleteLater()
         self.config = ConfigForm(method, preset)
+        self.config.changed.connect(self._session.failures.guarded(self._show_features))
         self.advanced.addWidget(self.config)
+        self._show_features()
+
+    def _weights_changed(self) -> None:
+        if self.config is not None:
+            self.config.refresh()
+        self._show_features()
+
+    def _show_features(self) -> None:
+        """What the method would see with, as chosen now."""
+        method, preset = self.chosen_method, self.preset.currentData()
+        if method is None or preset is None or self.config is None:
+            return
+        request = FeatureRequest(method.id, preset, self.config.changes)
+        self.features.show_for(request, self.form.category)
 
     def _check(self) -> None:
+        self._show_features()
         category, method = self.form.category, self.chosen_method
         good = 0 if category is None else len(category.good_train())
         enough = method is not None and good >= method.min_scans

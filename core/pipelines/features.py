@@ -36,6 +36,8 @@ class FeatureUse:
         Weights that they need and that are not on this computer.
     preferred : tuple of WeightSet
         Weights that an automatic choice would take first, if they were here.
+    of_photographs : bool
+        Whether they are chosen for photographs, which then belong to the scans.
     """
 
     setting: str
@@ -44,6 +46,7 @@ class FeatureUse:
     title: str
     missing: tuple[WeightSet, ...]
     preferred: tuple[WeightSet, ...]
+    of_photographs: bool
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def _use(spec: Setting, value: str) -> FeatureUse:
     title = titles.get(name) or " and ".join(titles.get(part, part) for part in parts)
     missing = tuple(known[part] for part in parts if part in known and not known[part].available)
     preferred = _preferred(spec.features, value, name, known)
-    return FeatureUse(spec.name, spec.features, name, title, missing, preferred)
+    return FeatureUse(spec.name, spec.features, name, title, missing, preferred, f"{AUTO}:rgb" in value)
 
 
 def resolved(kind: str, auto: str) -> str:
