@@ -1,7 +1,9 @@
 """How well scores tell defective from good, for whole parts and for points.
 
 All are threshold-free and use the raw scores. Points that a pipeline does not judge (NaN): a good one is left out, a
-defective one counts as scored below everything, for leaving a defect out of the judgement is missing it.
+defective one counts as scored below everything, for leaving a defect out of the judgement is missing it. The functions
+here take all scores at once and are exact; ``core.evaluation.tally`` counts the points of scans that do not fit into
+memory together, and ``core.evaluation.curves`` reads the same metrics from its counts.
 """
 
 from __future__ import annotations
@@ -10,10 +12,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import label
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.errors import CategoryError
+from core.evaluation.curves import (
+    average_precision,
+    best_f1,
+    best_f1_score,
+    false_rejects,
+    overlap_area,
+    overlap_area_at_ranks,
+    roc_area,
+)
+from core.evaluation.ranking import Ranking
+from core.evaluation.regions import grid_regions
 
 
 def o_auroc(scores: ArrayLike, defective: ArrayLike) -> float:
@@ -28,9 +39,7 @@ def o_auroc(scores: ArrayLike, defective: ArrayLike) -> float:
     CategoryError
         If there are no good or no defective parts.
     """
-    values, truth = np.asarray(scores, np.float64), np.asarray(defective, bool)
-    known = ~np.isnan(values)
-    return float(roc_auc_score(*_both(truth[known], values[known], "parts")))
+    return float(roc_area(part_ranking(scores, defective)))
 
 
 def o_aupr(scores: ArrayLike, defective: ArrayLike) -> float:
@@ -41,9 +50,42 @@ def o_aupr(scores: ArrayLike, defective: ArrayLike) -> float:
     CategoryError
         If there are no good or no defective parts.
     """
-    values, truth = np.asarray(scores, np.float64), np.asarray(defective, bool)
-    known = ~np.isnan(values)
-    return float(average_precision_score(*_both(truth[known], values[known], "parts")))
+    return float(average_precision(part_ranking(scores, defective)))
+
+
+def f1_max(scores: ArrayLike, defective: ArrayLike) -> tuple[float, float]:
+    """The highest F1 of object scores over all thresholds, and the score from which on parts are then rejected.
+
+    It is chosen on the very parts that it is measured on: what a threshold could do at best, not what one will do.
+
+    Raises
+    ------
+    CategoryError
+        If there are no good or no defective parts.
+    """
+    ranking = part_ranking(scores, defective)
+    return float(best_f1(ranking)), best_f1_score(ranking)
+
+
+def false_reject_rate(scores: ArrayLike, defective: ArrayLike, recall: float = 0.95) -> float:
+    """Share of good parts that are rejected by the highest threshold that finds ``recall`` of the defective ones.
+
+    Parts whose scores are equal are rejected together, so that the recall reached may be higher.
+
+    Parameters
+    ----------
+    scores, defective : (n,)
+    recall : float
+        Above 0, at most 1.
+
+    Raises
+    ------
+    CategoryError
+        If there are no good or no defective parts.
+    """
+    if not 0 < recall <= 1:
+        raise ValueError(f"recall {recall} is not a share above 0")
+    return float(false_rejects(part_ranking(scores, defective), recall))
 
 
 def p_auroc(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> float:
@@ -58,7 +100,7 @@ def p_auroc(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> float:
     CategoryError
         If no point is good or none is defective.
     """
-    return float(roc_auc_score(*_points(scores, labels)))
+    return float(roc_area(_point_ranking(scores, labels)))
 
 
 def p_aupr(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> float:
@@ -69,7 +111,7 @@ def p_aupr(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> float:
     CategoryError
         If no point is good or none is defective.
     """
-    return float(average_precision_score(*_points(scores, labels)))
+    return float(average_precision(_point_ranking(scores, labels)))
 
 
 def aupro(
@@ -79,7 +121,7 @@ def aupro(
 
     Regions are the 8-connected components of the ground truth; a pixel is marked if its score is above the threshold;
     the overlap is the mean over regions of their marked share. The curve is joined by straight lines from (1, 1) down
-    to rate 0 (P. Bergmann et al.: *The MVTec 3D-AD dataset*, VISAPP 2022).
+    to rate 0 (P. Bergmann et al.: *The MVTec 3D-AD dataset*, VISAPP 2022). Every pixel that is given counts.
 
     Parameters
     ----------
@@ -88,18 +130,16 @@ def aupro(
     limit : float
         Highest false-positive rate, above 0, at most 1.
     thresholds : int, optional
-        That many equidistant ranks of the good pixels' scores, as the published evaluation codes do; all by default.
+        Protocol mode: that many equidistant ranks of the good pixels' scores, as the published evaluation codes do
+        (99 or 100). Exact if not given: every good score is a threshold. The two are not comparable at low limits.
 
     Raises
     ------
     CategoryError
         If no pixel is good or none is defective.
     """
-    maps = [_ordered(s) for s in scores]
-    truths = [np.asarray(t, bool) for t in labels]
-    good = np.concatenate([s[~t] for s, t in zip(maps, truths, strict=True)])
-    regions = [region for s, t in zip(maps, truths, strict=True) for region in _regions(s, t)]
-    return _overlap(good, regions, limit, thresholds, "pixels")
+    regions = [grid_regions(np.asarray(label, bool)) for label in labels]
+    return _overlap(scores, regions, limit, thresholds, "pixels")
 
 
 def aupro_of_clouds(
@@ -112,86 +152,82 @@ def aupro_of_clouds(
     scores : sequence of (N,), one a scan
         NaN (not judged) counts below everything.
     regions : sequence of (N,) int
-        The defect that each point belongs to, counted from 0 in each scan; -1 on good points.
+        The defect that each point belongs to, counted from 0 in each scan; -1 on good points (see
+        ``core.evaluation.regions``).
 
     Raises
     ------
     CategoryError
         If no point is good or none is defective.
     """
-    values = [_ordered(s) for s in scores]
-    names = [np.asarray(r) for r in regions]
-    good = np.concatenate([s[r < 0] for s, r in zip(values, names, strict=True)])
-    found = [np.sort(s[r == i]) for s, r in zip(values, names, strict=True) for i in np.unique(r[r >= 0])]
-    return _overlap(good, found, limit, thresholds, "points")
+    return _overlap(scores, [np.asarray(r) for r in regions], limit, thresholds, "points")
 
 
-def _ordered(scores: ArrayLike) -> NDArray[np.float64]:
-    return np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+def part_ranking(scores: ArrayLike, defective: ArrayLike) -> Ranking:
+    """The ranking of parts by object score; those without one (NaN) are left out.
+
+    Raises
+    ------
+    CategoryError
+        If there are no good or no defective parts.
+    """
+    values, truth = np.asarray(scores, np.float64), np.asarray(defective, bool)
+    known = ~np.isnan(values)
+    return measurable(Ranking.of(values[known], truth[known]), "parts")
 
 
-def _overlap(
-    good: NDArray[np.float64], regions: list[NDArray[np.float64]], limit: float, thresholds: int | None, what: str
-) -> float:
-    """Area under the curve of good points' scores and regions' sorted scores, over the limit."""
+def measurable(ranking: Ranking, what: str) -> Ranking:
+    """The ranking itself, if it holds good and defective ones.
+
+    Raises
+    ------
+    CategoryError
+        If one of the two is missing; it says which, calling them ``what``.
+    """
+    if ranking.one_class:
+        missing = "good" if ranking.defective.any() else "defective"
+        raise CategoryError(
+            f"There are no {missing} {what} with a score, so detection cannot be measured",
+            f"Add test scans with {missing} {what} and their ground truth",
+        )
+    return ranking
+
+
+def rate_limit(limit: float) -> float:
+    """The limit itself, if it is a rate above 0, at most 1; ``ValueError`` if not."""
     if not 0 < limit <= 1:
         raise ValueError(f"limit {limit} is not a rate above 0")
-    good = np.sort(good)
-    if len(good) == 0 or not regions:
-        _one_class(what, len(regions) == 0)
-    if thresholds is None:
-        positions = np.flatnonzero(np.append(good[1:] > good[:-1], True))
-    else:
-        positions = np.linspace(0, len(good) - 1, num=thresholds, dtype=np.int64)
-    at = good[positions]
-    rate = np.append(1.0, 1.0 - (positions + 1) / len(good))[::-1]
-    covered = [1.0 - np.searchsorted(region, at, side="right") / len(region) for region in regions]
-    overlap = np.append(1.0, np.mean(covered, axis=0))[::-1]
-    return _area(rate, overlap, limit) / limit
+    return limit
 
 
-def _regions(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """The sorted scores of each 8-connected component."""
-    named, count = label(truth, structure=np.ones((3, 3)))
-    return [np.sort(scores[named == i]) for i in range(1, count + 1)]
-
-
-def _area(x: NDArray[np.float64], y: NDArray[np.float64], limit: float) -> float:
-    """Area under the lines through (x, y), x ascending, up to ``limit``, where the line is cut."""
-    inside = x <= limit
-    last = int(inside.sum()) - 1
-    end_x, end_y = x[inside], y[inside]
-    if last + 1 < len(x) and end_x[-1] < limit:
-        share = (limit - x[last]) / (x[last + 1] - x[last])
-        end_x, end_y = np.append(end_x, limit), np.append(end_y, y[last] + share * (y[last + 1] - y[last]))
-    return float(np.trapezoid(end_y, end_x))
-
-
-def _points(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _point_ranking(scores: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> Ranking:
     values = np.concatenate([np.asarray(s, np.float64).ravel() for s in scores]) if scores else np.empty(0)
     truth = np.concatenate([np.asarray(t, bool).ravel() for t in labels]) if labels else np.empty(0, bool)
     if values.shape != truth.shape:
         raise ValueError(f"{values.size} scores but {truth.size} labels")
-    missing = np.isnan(values)
-    keep = ~missing | truth
-    values, truth, missing = values[keep], truth[keep], missing[keep]
-    if missing.any():
-        values[missing] = values[~missing].min(initial=0.0) - 1.0
-    return _both(truth, values, "points")
+    keep = ~np.isnan(values) | truth
+    return measurable(Ranking.of(_lowest(values[keep]), truth[keep]), "points")
 
 
-def _both(
-    truth: NDArray[np.bool_], values: NDArray[np.float64], what: str
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """The pair for sklearn, if both classes are there; infinities become the largest finite numbers."""
-    if len(truth) == 0 or truth.all() or not truth.any():
-        _one_class(what, not truth.any())
-    return truth, np.nan_to_num(values)
+def _overlap(
+    scores: Sequence[ArrayLike],
+    regions: Sequence[NDArray[np.integer]],
+    limit: float,
+    thresholds: int | None,
+    what: str,
+) -> float:
+    rate_limit(limit)
+    values, names, first = [np.empty(0)], [np.empty(0, np.int64)], 0
+    for s, r in zip(scores, regions, strict=True):
+        values.append(_lowest(np.asarray(s, np.float64).ravel()))
+        names.append(np.where(r.ravel() >= 0, r.ravel() + first, -1))
+        first += int(r.max(initial=-1)) + 1
+    named = np.concatenate(names)
+    ranking = measurable(Ranking.of(np.concatenate(values), named >= 0, named), what)
+    if thresholds is None:
+        return float(overlap_area(ranking, limit))
+    return overlap_area_at_ranks(ranking, limit, thresholds)
 
 
-def _one_class(what: str, none_defective: bool) -> None:
-    missing = "defective" if none_defective else "good"
-    raise CategoryError(
-        f"There are no {missing} {what} with a score, so detection cannot be measured",
-        f"Add test scans with {missing} {what} and their ground truth",
-    )
+def _lowest(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(values), -np.inf, values)
