@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.geometry.neighbors import nearest
+from core.geometry.normals import estimate_normals
 from core.geometry.patches import Patches
 from core.pipelines.iaenet.bank import Bank
 from core.pipelines.iaenet.sdf import PatchSdf, load_sdf
@@ -22,6 +23,8 @@ from core.progress import Progress
 from core.runtime import Runtime, in_chunks
 
 Floats = NDArray[np.float32]
+
+_NORMAL_POINTS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +123,26 @@ class Expert3D:
                 raise ValueError("a network that is not trained needs weights to start from")
             return cls(load_sdf(start.state_dict(), runtime.device), settings, runtime)
         cut = [
-            cut_patches(cloud, settings, runtime, overlap=settings.train_overlap).points
+            cut_patches(
+                cloud,
+                settings,
+                runtime,
+                overlap=settings.train_overlap,
+                normals=estimate_normals(cloud, k=_NORMAL_POINTS, runtime=runtime)
+                if settings.loss == "distance"
+                else None,
+            )
             for cloud in progress.part(0.0, 0.1).over(clouds, "cutting patches, scan {i} of {n}")
         ]
-        model = train_sdf(torch.cat(cut), settings, runtime, progress.part(0.1, 1.0), start=start)
+        normals = [one.normals for one in cut if one.normals is not None]
+        model = train_sdf(
+            torch.cat([one.points for one in cut]),
+            settings,
+            runtime,
+            progress.part(0.1, 1.0),
+            normals=torch.cat(normals) if normals else None,
+            start=start,
+        )
         return cls(model, settings, runtime)
 
     def encode(self, cloud: Floats) -> CodedCloud:

@@ -69,6 +69,11 @@ class DistanceDecoder(nn.Module):
         for layer in self.hidden:
             weight_norm(layer)
 
+    def start_flat(self) -> None:
+        """Let the field start at 0 everywhere, for learning distances whose sign is given: these need no sphere."""
+        nn.init.normal_(self.last.weight, 0.0, 1e-3)
+        nn.init.zeros_(self.last.bias)
+
     def forward(self, codes: Tensor, queries: Tensor) -> Tensor:
         """(B, Q) signed distances at (B, Q, 3) ``queries`` of the surfaces of (B, 128) ``codes``.
 

@@ -20,6 +20,10 @@ from core.runtime import Runtime
 
 Floats = NDArray[np.float32]
 
+_GAP = 0.25
+"""How far aside of the nearest point a query above the surface can lie, in sigmas: on a plane it lies 0.13 aside in the
+mean, for sigma is the radius of a disc of 50 points."""
+
 
 @dataclass(frozen=True, eq=False)
 class NormalizedPatches:
@@ -33,11 +37,14 @@ class NormalizedPatches:
         Normalised, on the runtime's device.
     size : (G,) float32 tensor
         What 1 stands for, in the cloud's unit.
+    normals : (G, P, 3) float32 tensor, or None
+        Of the points, in the patches' frames, all to the side that the patch's own normal points to.
     """
 
     patches: Patches
     points: Tensor
     size: Tensor
+    normals: Tensor | None = None
 
 
 def patch_count(number: int, overlap: float, patch_points: int, at_most: int = 0) -> int:
@@ -47,7 +54,12 @@ def patch_count(number: int, overlap: float, patch_points: int, at_most: int = 0
 
 
 def cut_patches(
-    points: Floats, settings: SdfSettings, runtime: Runtime, *, overlap: float | None = None
+    points: Floats,
+    settings: SdfSettings,
+    runtime: Runtime,
+    *,
+    overlap: float | None = None,
+    normals: Floats | None = None,
 ) -> NormalizedPatches:
     """Farthest-point centres with their nearest points, normalised.
 
@@ -57,6 +69,8 @@ def cut_patches(
         At least one. A cloud of fewer points than a patch has gives patches that hold points several times.
     overlap : float, optional
         ``settings.overlap`` if not given.
+    normals : (N, 3) float32, optional
+        Of the points, of any sign.
     """
     count = patch_count(len(points), overlap or settings.overlap, settings.patch_points, settings.max_patches)
     patches = make_patches(points, count, settings.patch_points, runtime=runtime)
@@ -64,9 +78,13 @@ def cut_patches(
         again = np.arange(settings.patch_points) % patches.neighbors.shape[1]
         patches = Patches(patches.centers_index, patches.neighbors[:, again])
     cloud = torch.from_numpy(np.ascontiguousarray(points, np.float32)).to(runtime.device)
-    members = cloud[torch.from_numpy(patches.neighbors).to(runtime.device)]
-    frame = PatchFrame.of(members, settings)
-    return NormalizedPatches(patches, frame.bring(members), frame.size)
+    index = torch.from_numpy(patches.neighbors).to(runtime.device)
+    frame = PatchFrame.of(cloud[index], settings)
+    brought = frame.bring(cloud[index])
+    if normals is None:
+        return NormalizedPatches(patches, brought, frame.size)
+    directions = torch.from_numpy(np.ascontiguousarray(normals, np.float32)).to(runtime.device)[index]
+    return NormalizedPatches(patches, brought, frame.size, one_sided(brought, frame.turn(directions)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +118,17 @@ class PatchFrame:
 
     def bring(self, points: Tensor) -> Tensor:
         """(G, Q, 3) ``points`` of the cloud in the frames of their patches."""
-        normalized = (points - self.middle) / self.size[:, None, None]
-        return normalized if self.axes is None else torch.einsum("gpi,gij->gpj", normalized, self.axes)
+        return self.turn((points - self.middle) / self.size[:, None, None])
+
+    def turn(self, directions: Tensor) -> Tensor:
+        """(G, Q, 3) ``directions`` of the cloud in the frames of their patches."""
+        return directions if self.axes is None else torch.einsum("gpi,gij->gpj", directions, self.axes)
+
+
+def one_sided(points: Tensor, normals: Tensor) -> Tensor:
+    """(G, P, 3) ``normals`` with the signs that turn them to the side of the flattest direction of their patch."""
+    last = principal_axes(points)[:, None, :, 2]
+    return torch.where((normals * last).sum(dim=2, keepdim=True) < 0, -normals, normals)
 
 
 def principal_axes(patches: Tensor) -> Tensor:
@@ -141,7 +168,46 @@ def neighbor_distance(patches: Tensor, chosen: Tensor, neighbor: int) -> Tensor:
     return gaps.kthvalue(min(neighbor + 1, patches.shape[1]), dim=2).values
 
 
-def noisy_queries(patches: Tensor, settings: SdfSettings, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Where the field is asked.
+
+    Attributes
+    ----------
+    at : (B, Q, 3) float tensor
+    targets : (B, Q, 3) float tensor
+        The point of its patch that is nearest to each.
+    nearest : (B, Q) int64 tensor
+        The number of that point in the patch.
+    sigma : (B, Q) float tensor
+        Distance of the point that each was made from to its 50th neighbour.
+    """
+
+    at: Tensor
+    targets: Tensor
+    nearest: Tensor
+    sigma: Tensor
+
+    @classmethod
+    def around(cls, patches: Tensor, at: Tensor, sigma: Tensor) -> Queries:
+        """With the nearest points of (B, P, 3) ``patches``."""
+        found = torch.cdist(at, patches).argmin(dim=2)
+        return cls(at, patches.gather(1, found[..., None].expand(-1, -1, 3)), found, sigma)
+
+    def signed_distances(self, normals: Tensor) -> Tensor:
+        """(B, Q) distances to the surface with (B, P, 3) ``normals`` at the patches' points.
+
+        The height above the nearest point's tangent plane, which does not suffer from the gaps between points; where a
+        query lies farther aside than gaps are wide, it lies beyond an edge, and that distance adds up.
+        """
+        away = self.at - self.targets
+        heights = (away * normals.gather(1, self.nearest[..., None].expand(-1, -1, 3))).sum(dim=2)
+        aside = (away.square().sum(dim=2) - heights.square()).clamp_min(0).sqrt()
+        beyond = (aside - _GAP * self.sigma).clamp_min(0)
+        return torch.where(heights < 0, -1.0, 1.0) * (heights.square() + beyond.square()).sqrt()
+
+
+def noisy_queries(patches: Tensor, settings: SdfSettings, draws: torch.Generator) -> Queries:
     """One visit's queries and the patch's points that they are to be pulled to.
 
     Shape-Guided stores 20 noisy copies of a patch and draws one a visit. Here the copy's number is drawn, which says
@@ -152,10 +218,6 @@ def noisy_queries(patches: Tensor, settings: SdfSettings, draws: torch.Generator
     patches : (B, P, 3) float tensor
     draws : torch.Generator
         On the CPU, so that every device draws the same.
-
-    Returns
-    -------
-    queries, targets : (B, Q, 3) float tensor
     """
     batch, size, _ = patches.shape
     device = patches.device
@@ -165,13 +227,6 @@ def noisy_queries(patches: Tensor, settings: SdfSettings, draws: torch.Generator
         chosen = patches.gather(1, picked[..., None].expand(-1, -1, 3))
     factors = torch.from_numpy(noise_factors(settings))
     copy = factors[torch.randint(len(factors), (batch,), generator=draws)].to(device)
-    sigma = neighbor_distance(patches, chosen, settings.sigma_neighbor) * copy[:, None]
+    sigma = neighbor_distance(patches, chosen, settings.sigma_neighbor)
     noise = torch.randn(chosen.shape, generator=draws).to(device)
-    queries = chosen + sigma[..., None] * noise
-    return queries, nearest_targets(patches, queries)
-
-
-def nearest_targets(patches: Tensor, queries: Tensor) -> Tensor:
-    """(B, Q, 3): the point of its patch (B, P, 3) that is nearest to each query (B, Q, 3)."""
-    found = torch.cdist(queries, patches).argmin(dim=2)
-    return patches.gather(1, found[..., None].expand(-1, -1, 3))
+    return Queries.around(patches, chosen + (sigma * copy[:, None])[..., None] * noise, sigma)

@@ -2,10 +2,10 @@
 
 Shape-Guided trains one network over all its categories; IAENet says no more than that it is trained on good scans. This
 one is trained on patches of procedural shapes, each turned into its principal axes, so that it decodes surfaces that it
-has never seen in any pose. Departures from the training on scans: the field starts as that of the patch's mean plane,
-for which the pull is right at once where a patch is flat, and not as a sphere's; the targets of the queries are taken
-from the shape at four times the density of what the encoder sees, which shows the field a finer surface; some queries
-lie close to the surface; and the learning rate falls as a cosine.
+has never seen in any pose. Departures from the training on scans: the field learns signed distances (see ``loss`` of
+``SdfSettings``); these are measured to the shape at four times the density of what the encoder sees, which shows the
+field a finer surface; some queries lie close to the surface; the decoder takes further steps on the codes of each; and
+the learning rate falls as a cosine.
 
 Every draw of a step comes from the seed and the step's number.
 """
@@ -13,7 +13,6 @@ Every draw of a step comes from the seed and the step's number.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,10 +27,11 @@ from core.backbones.checkpoints import read_tensors, save_weights
 from core.backbones.weights import WeightSet, default_weights, find
 from core.errors import ConfigError, WeightsError
 from core.geometry.neighbors import nearest
-from core.pipelines.iaenet.sdf import DistanceDecoder, PatchSdf, load_sdf
-from core.pipelines.iaenet.sdf_patches import PatchFrame, nearest_targets, neighbor_distance, noise_factors
+from core.geometry.normals import estimate_normals
+from core.pipelines.iaenet.sdf import PatchSdf, load_sdf
+from core.pipelines.iaenet.sdf_patches import PatchFrame, Queries, neighbor_distance, noise_factors, one_sided
 from core.pipelines.iaenet.sdf_settings import SdfSettings
-from core.pipelines.iaenet.sdf_training import decayed, descended, pull_loss
+from core.pipelines.iaenet.sdf_training import decayed, descended, distance_loss
 from core.progress import Progress
 from core.runtime import Runtime
 from core.synthesis.shapes import FAMILIES, procedural_cloud
@@ -40,7 +40,9 @@ ARCHITECTURE = "pointnet_sdf"
 
 Floats = NDArray[np.float32]
 
-SETTINGS = SdfSettings(frame="principal", patch_scale="radius", near_copies=9, far_copies=5, surface_copies=6)
+SETTINGS = SdfSettings(
+    frame="principal", patch_scale="radius", loss="distance", near_copies=9, far_copies=5, surface_copies=6
+)
 """How patches must be cut for what this makes."""
 
 _POINTS = 30_000
@@ -50,9 +52,8 @@ _MEMBERS = (600, 3000)
 """Fewest and most points of a shape that a patch covers, of 30,000."""
 _NOISE = 0.01
 """Largest standard deviation of the noise on what the encoder sees, in sizes of the patch."""
-_PLANAR_STEPS = 100
-_MORE = 3
-"""Further steps of the decoder alone on the codes of a step, which cost a third of the step that learns codes too."""
+_MORE = 4
+"""Further steps of the decoder alone on the codes of a step, at a fraction of the cost of learning codes too."""
 _AHEAD = 4
 _WINDOW = 50
 
@@ -72,7 +73,7 @@ class PatchSource:
     batch: int
 
     def patches(self, step: int) -> Floats:
-        """(batch, 2000, 3) points of each patch, in no order; not normalised."""
+        """(batch, 2000, 6) points of each patch, in no order and not normalised, and their normals of any sign."""
         clouds = range(self.batch // _PATCHES)
         return np.concatenate([self._of_one_cloud(np.random.default_rng([self.seed, step, i])) for i in clouds])
 
@@ -82,30 +83,51 @@ class PatchSource:
         centers = cloud[rng.choice(len(cloud), _PATCHES, replace=False)]
         members = nearest(cloud, centers, near)[1]
         wanted = SETTINGS.patch_points * _DENSE
-        return np.stack([cloud[rng.choice(row, wanted, replace=near < wanted)] for row in members])
+        both = np.concatenate([cloud, estimate_normals(cloud, k=12)], axis=1)
+        return np.stack([both[rng.choice(row, wanted, replace=near < wanted)] for row in members])
 
 
-def seen(dense: Tensor, settings: SdfSettings, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(B, 500, 3) noisy points for the encoder, and the (B, 2000, 3) ``dense`` patches, both normalised."""
-    dense = PatchFrame.of(dense[:, : settings.patch_points], settings).bring(dense)
-    points = dense[:, : settings.patch_points]
-    noise = _NOISE * torch.rand((len(dense), 1, 1), generator=draws) ** 2
-    return points + (noise * torch.randn(points.shape, generator=draws)).to(dense.device), dense
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Normalised patches at a density that the encoder does not see.
 
-
-def dense_queries(dense: Tensor, settings: SdfSettings, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Noisy queries and their nearest points of the (B, 2000, 3) ``dense`` patches, both (B, Q, 3).
-
-    Every query has its own noise level, where a scan's patch has one a visit: a step then sees them all.
+    Attributes
+    ----------
+    points, normals : (B, 2000, 3) float tensor
+        The first 500 are what the encoder sees, but for the noise.
     """
-    device, size = dense.device, settings.patch_points
-    picked = torch.randint(dense.shape[1], (len(dense), settings.queries or size), generator=draws).to(device)
-    chosen = dense.gather(1, picked[..., None].expand(-1, -1, 3))
-    factors = torch.from_numpy(noise_factors(settings))
-    reach = factors[torch.randint(len(factors), picked.shape, generator=draws)].to(device)
-    sigma = neighbor_distance(dense[:, :size], chosen, settings.sigma_neighbor) * reach
-    queries = chosen + sigma[..., None] * torch.randn(chosen.shape, generator=draws).to(device)
-    return queries, nearest_targets(dense, queries)
+
+    points: Tensor
+    normals: Tensor
+
+    @classmethod
+    def of(cls, patches: Tensor, settings: SdfSettings) -> Dense:
+        """From (B, 2000, 6) points and normals."""
+        points, normals = patches.split(3, dim=2)
+        frame = PatchFrame.of(points[:, : settings.patch_points], settings)
+        brought = frame.bring(points)
+        return cls(brought, one_sided(brought, frame.turn(normals)))
+
+    def seen(self, settings: SdfSettings, draws: torch.Generator) -> Tensor:
+        """(B, 500, 3) points for the encoder, noisy."""
+        points = self.points[:, : settings.patch_points]
+        noise = _NOISE * torch.rand((len(points), 1, 1), generator=draws) ** 2
+        return points + (noise * torch.randn(points.shape, generator=draws)).to(points.device)
+
+    def queries(self, settings: SdfSettings, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(B, Q, 3) queries and their (B, Q) signed distances.
+
+        Every query has its own noise level, where a scan's patch has one a visit: a step then sees them all.
+        """
+        device, size = self.points.device, settings.patch_points
+        picked = torch.randint(self.points.shape[1], (len(self.points), settings.queries or size), generator=draws)
+        chosen = self.points.gather(1, picked.to(device)[..., None].expand(-1, -1, 3))
+        factors = torch.from_numpy(noise_factors(settings))
+        reach = factors[torch.randint(len(factors), picked.shape, generator=draws)].to(device)
+        sigma = neighbor_distance(self.points[:, :size], chosen, settings.sigma_neighbor)
+        noise = torch.randn(chosen.shape, generator=draws).to(device)
+        made = Queries.around(self.points, chosen + (sigma * reach)[..., None] * noise, sigma / _DENSE**0.5)
+        return made.at, made.signed_distances(self.normals)
 
 
 def pretrained(name: str = "auto", runtime: Runtime | None = None) -> tuple[PatchSdf, WeightSet]:
@@ -172,6 +194,7 @@ def pretrain_sdf(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = PatchSdf()
+        model.decoder.start_flat()
     if start is not None:
         model.load_state_dict(start.state_dict())
     model.to(runtime.device).train().requires_grad_(True)
@@ -187,19 +210,18 @@ def pretrain_sdf(
                 if done >= 1:
                     break
                 progress.update(done, f"step {step}" + (f", loss {curve[-1][1]:.5f}" if curve else ""))
-                dense = torch.from_numpy(waiting.pop(0).result()).to(runtime.device)
+                dense = Dense.of(torch.from_numpy(waiting.pop(0).result()).to(runtime.device), settings)
                 waiting.append(pool.submit(source.patches, step + _AHEAD))
                 for group in (*optimizer.param_groups, *decoding.param_groups):
                     group["lr"] = learning_rate * min(decayed(done), (step + 1) / 100)
                 draws = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]))
-                points, dense = seen(dense, settings, draws)
-                field = _plane_loss if start is None and step < _PLANAR_STEPS else pull_loss
-                at = dense_queries(dense, settings, draws)
-                loss, codes = _joint_step(model, optimizer, runtime, field, points, *at)
+                loss, codes = _joint_step(
+                    model, optimizer, runtime, dense.seen(settings, draws), *dense.queries(settings, draws)
+                )
                 recent.append(loss)
                 for _ in range(_MORE):
-                    at = dense_queries(dense, settings, draws)
-                    descended(decoding, runtime, field, model.decoder, codes, *at)
+                    at = dense.queries(settings, draws)
+                    descended(decoding, runtime, distance_loss, model.decoder, codes, *at)
                 step += 1
                 if not np.isfinite(recent[-1]):
                     raise WeightsError(f"The pretraining diverged at step {step}", "Start it with another seed")
@@ -237,21 +259,15 @@ def _joint_step(
     model: PatchSdf,
     optimizer: torch.optim.Optimizer,
     runtime: Runtime,
-    field: Callable[..., Tensor],
     points: Tensor,
     queries: Tensor,
-    targets: Tensor,
+    distances: Tensor,
 ) -> tuple[float, Tensor]:
     """A step of the whole network; gives the loss, and the codes for further steps of the decoder."""
     with torch.autocast(runtime.device.type, torch.bfloat16, enabled=runtime.native_bfloat16):
         codes = model.encoder(points)
-        loss = field(model.decoder, codes, queries, targets)
+        loss = distance_loss(model.decoder, codes, queries, distances)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
     return float(loss.detach()), codes.detach()
-
-
-def _plane_loss(decoder: DistanceDecoder, codes: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
-    """How far the field is from the distance to the patch's mean plane, whose normal is the third axis."""
-    return (decoder(codes, queries).float() - queries[..., 2]).abs().mean()

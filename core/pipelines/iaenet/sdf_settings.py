@@ -35,6 +35,10 @@ class SdfSettings:
         Sigma of a point is the distance to its neighbour of this number in the patch. Paper: 50.
     queries : int
         Queries that a patch contributes to a step; 0 takes one for each of its points. Paper: 0.
+    loss : "pull" or "distance"
+        What training asks of the field: to pull queries onto the surface along its gradient (paper), or to be their
+        signed distance to the surface, estimated from the patch's normals. The latter needs no gradient of the field
+        and says at once on which side a query lies: a step takes half the time, and far fewer steps are needed.
     trained : "all" or "decoder"
         What training changes. With the decoder alone each patch is coded once, which saves most of a step, and codes
         stay those of the weights that it started from. Paper: all.
@@ -47,7 +51,7 @@ class SdfSettings:
     learning_rate : float
         Of Adam. Paper: 1e-4.
     schedule : "constant" or "cosine"
-        Whether the learning rate stays (paper) or falls to a hundredth.
+        Whether the learning rate stays (paper), or rises shortly and falls to a hundredth.
     neighbors : int
         k1, codes that a code is rebuilt from. Shape-Guided: 10.
     nonzeros : int
@@ -66,6 +70,7 @@ class SdfSettings:
     surface_copies: int = 0
     sigma_neighbor: int = 50
     queries: int = 0
+    loss: Literal["pull", "distance"] = "pull"
     trained: Literal["all", "decoder"] = "all"
     epochs: int = 1000
     steps: int = 0

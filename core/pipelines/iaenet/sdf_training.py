@@ -16,6 +16,8 @@ from core.progress import Progress
 from core.runtime import Runtime, in_chunks
 
 _FLOOR = 1e-12
+_RISE = 0.05
+"""Share of the steps in which the learning rate of the cosine schedule rises."""
 _WINDOW = 20
 """Steps whose mean loss is one point of the curve."""
 
@@ -52,8 +54,19 @@ def pull_loss(decoder: DistanceDecoder, codes: Tensor, queries: Tensor, targets:
     return (pulled(lambda at: decoder(codes, at), queries) - targets).norm(dim=-1).mean()
 
 
+def distance_loss(decoder: DistanceDecoder, codes: Tensor, queries: Tensor, distances: Tensor) -> Tensor:
+    """Mean difference between the field and the signed ``distances`` (B, Q) of (B, Q, 3) ``queries``."""
+    return (decoder(codes, queries).to(distances.dtype) - distances).abs().mean()
+
+
 def train_sdf(
-    patches: Tensor, settings: SdfSettings, runtime: Runtime, progress: Progress, *, start: PatchSdf | None = None
+    patches: Tensor,
+    settings: SdfSettings,
+    runtime: Runtime,
+    progress: Progress,
+    *,
+    normals: Tensor | None = None,
+    start: PatchSdf | None = None,
 ) -> PatchSdf:
     """The network trained on good patches.
 
@@ -61,6 +74,8 @@ def train_sdf(
     ----------
     patches : (T, P, 3) float32 tensor
         Normalised, of all good scans.
+    normals : (T, P, 3) float32 tensor, optional
+        Of their points, one-sided; the distance loss needs them.
     start : PatchSdf, optional
         Weights to start from; it is left as it is. Drawn anew if not given.
 
@@ -77,10 +92,15 @@ def train_sdf(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (), generator=draws)))
         model = PatchSdf()
+        if settings.loss == "distance":
+            model.decoder.start_flat()
     if start is not None:
         model.load_state_dict(start.state_dict())
     model.to(device)
     patches = patches.to(device)
+    sides = None if normals is None else normals.to(device)
+    if settings.loss == "distance" and sides is None:
+        raise ValueError("the distance loss needs normals")
     batch = min(settings.batch, len(patches))
     whole = len(patches) // batch  # a rest of few patches would upset the batch statistics; the order changes anyway
     steps = settings.epochs * whole
@@ -99,13 +119,18 @@ def train_sdf(
             order = torch.randperm(len(patches), generator=draws)
         chosen, order = order[:batch].to(device), order[batch:]
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * (decayed(step / steps) if settings.schedule == "cosine" else 1.0)
+            group["lr"] = settings.learning_rate * rate(settings, step, steps)
         seen = patches[chosen]
-        at = noisy_queries(seen, settings, draws)
+        queries = noisy_queries(seen, settings, draws)
+        loss_of: Callable[..., Tensor] = pull_loss
+        goals = queries.targets
+        if settings.loss == "distance":
+            assert sides is not None
+            loss_of, goals = distance_loss, queries.signed_distances(sides[chosen])
         if fixed is None:
-            loss = descended(optimizer, runtime, _whole_loss, model, seen, *at)
+            loss = descended(optimizer, runtime, _with_codes, loss_of, model, seen, queries.at, goals)
         else:
-            loss = descended(optimizer, runtime, pull_loss, model.decoder, fixed[chosen], *at)
+            loss = descended(optimizer, runtime, loss_of, model.decoder, fixed[chosen], queries.at, goals)
         losses.append(loss)
         if len(losses) == _WINDOW or step + 1 == steps:
             progress.metric("3D expert loss", step + 1, float(np.mean(losses)))
@@ -138,8 +163,17 @@ def descended(
     return float(loss.detach())
 
 
-def _whole_loss(model: PatchSdf, patches: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
-    return pull_loss(model.decoder, model.encoder(patches), queries, targets)
+def _with_codes(
+    loss_of: Callable[..., Tensor], model: PatchSdf, patches: Tensor, queries: Tensor, goals: Tensor
+) -> Tensor:
+    return loss_of(model.decoder, model.encoder(patches), queries, goals)
+
+
+def rate(settings: SdfSettings, step: int, steps: int) -> float:
+    """The share of the learning rate at a step: constant, or a short rise and a cosine."""
+    if settings.schedule == "constant":
+        return 1.0
+    return min(1.0, (step + 1) / max(1.0, _RISE * steps)) * decayed(step / steps)
 
 
 def decayed(done: float) -> float:

@@ -72,6 +72,13 @@ def test_the_start_is_that_of_a_sphere() -> None:
         assert float(layer.bias.abs().max()) == 0
 
 
+def test_a_flat_start_is_near_zero_everywhere() -> None:
+    torch.manual_seed(0)
+    decoder = DistanceDecoder()
+    decoder.start_flat()
+    assert float(decoder(torch.rand(3, CODE_WIDTH), torch.randn(3, 9, 3)).abs().max()) < 0.1
+
+
 def test_weights_of_half_precision_load_without_the_counters_of_training() -> None:
     torch.manual_seed(0)
     model = PatchSdf().eval()

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from core.pipelines.iaenet.sdf_patches import (
     PatchFrame,
+    Queries,
     cut_patches,
-    nearest_targets,
     neighbor_distance,
     noise_factors,
     noisy_queries,
@@ -117,7 +117,8 @@ def test_queries_spread_by_sigma_and_are_pulled_to_their_nearest_points() -> Non
     draws = torch.Generator().manual_seed(0)
     patches = torch.rand(400, 60, 3, generator=draws)
     settings = replace(PAPER, sigma_neighbor=20, queries=0)
-    queries, targets = noisy_queries(patches, settings, draws)
+    made = noisy_queries(patches, settings, draws)
+    queries, targets = made.at, made.targets
     assert queries.shape == targets.shape == patches.shape
     sigma = neighbor_distance(patches, patches, 20)
     spread = ((queries - patches) / sigma[..., None]).square().mean(dim=(1, 2)).sqrt()
@@ -132,11 +133,43 @@ def test_queries_spread_by_sigma_and_are_pulled_to_their_nearest_points() -> Non
 def test_a_step_can_look_at_some_points_only() -> None:
     draws = torch.Generator().manual_seed(0)
     patches = torch.rand(2, 60, 3, generator=draws)
-    queries, targets = noisy_queries(patches, replace(PAPER, sigma_neighbor=1, queries=9), draws)
-    assert queries.shape == targets.shape == (2, 9, 3)
+    made = noisy_queries(patches, replace(PAPER, sigma_neighbor=1, queries=9), draws)
+    assert made.at.shape == made.targets.shape == (2, 9, 3)
+    assert made.nearest.shape == made.sigma.shape == (2, 9)
 
 
 def test_targets_are_points_of_the_own_patch() -> None:
     patches = torch.tensor([[[0.0, 0, 0], [1, 0, 0]], [[5.0, 0, 0], [6, 0, 0]]])
     queries = torch.tensor([[[0.6, 3, 0]], [[0.6, 3, 0]]])
-    assert nearest_targets(patches, queries).tolist() == [[[1.0, 0, 0]], [[5.0, 0, 0]]]
+    made = Queries.around(patches, queries, torch.ones(2, 1))
+    assert made.targets.tolist() == [[[1.0, 0, 0]], [[5.0, 0, 0]]]
+    assert made.nearest.tolist() == [[1], [0]]
+
+
+def test_signed_distances_are_heights_over_the_surface_and_lengths_beyond_its_edge() -> None:
+    axis = torch.linspace(-1, 1, 21)
+    plane = torch.stack([*torch.meshgrid(axis, axis, indexing="ij"), torch.zeros(21, 21)], dim=2).reshape(1, -1, 3)
+    up = torch.tensor([0.0, 0, 1]).expand(1, 441, 3)
+    at = torch.tensor([[[0.03, 0.04, 0.02], [0.5, -0.02, -0.3], [1.5, 0, 0.0]]])
+    found = Queries.around(plane, at, torch.full((1, 3), 0.4)).signed_distances(up)
+    torch.testing.assert_close(found, torch.tensor([[0.02, -0.3, 0.4]]))
+
+
+def test_normals_of_a_patch_lie_on_one_side_and_turn_with_it(runtime: Runtime) -> None:
+    rng = np.random.default_rng(2)
+    points = np.column_stack([rng.uniform(-1, 1, (300, 2)), np.zeros(300)])
+    points[:, 2] = 0.2 * np.exp(-4 * (points[:, :2] ** 2).sum(axis=1))
+    normals = np.column_stack(
+        [1.6 * points[:, :2] * np.exp(-4 * (points[:, :2] ** 2).sum(axis=1))[:, None], np.ones(300)]
+    )
+    normals *= rng.choice([-1, 1], 300)[:, None] / np.linalg.norm(normals, axis=1, keepdims=True)
+    settings = replace(PAPER, patch_points=300, frame="principal", patch_scale="radius", overlap=1)
+    cut = cut_patches(points.astype(np.float32), settings, runtime, normals=normals.astype(np.float32))
+    assert cut.normals is not None
+    assert float(cut.normals[..., 2].min()) > 0.5
+    turn = random_rotation(rng)
+    turned = cut_patches(
+        (points @ turn.T).astype(np.float32), settings, runtime, normals=(normals @ turn.T).astype(np.float32)
+    )
+    assert turned.normals is not None
+    torch.testing.assert_close(turned.normals, cut.normals, atol=1e-3, rtol=0)

@@ -15,11 +15,10 @@ from core.pipelines.iaenet.sdf import load_sdf
 from core.pipelines.iaenet.sdf_pretraining import (
     ARCHITECTURE,
     SETTINGS,
+    Dense,
     PatchSource,
-    dense_queries,
     pretrain_sdf,
     pretrained,
-    seen,
 )
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
@@ -27,22 +26,21 @@ from core.runtime import Runtime
 
 def test_batches_follow_from_seed_and_step() -> None:
     one = PatchSource(3, 16).patches(5)
-    assert one.shape == (16, 2000, 3)
+    assert one.shape == (16, 2000, 6)
     assert one.dtype == np.float32
     np.testing.assert_array_equal(PatchSource(3, 16).patches(5), one)
     assert not np.array_equal(PatchSource(3, 16).patches(6), one)
 
 
-def test_what_a_step_shows_is_normalised_and_pulled_to_the_dense_patch() -> None:
+def test_what_a_step_shows_is_normalised_and_measured_to_the_dense_patch() -> None:
     draws = torch.Generator().manual_seed(0)
-    points, dense = seen(torch.from_numpy(PatchSource(0, 16).patches(0)), SETTINGS, draws)
-    assert points.shape == (16, 500, 3)
-    assert dense.shape == (16, 2000, 3)
-    torch.testing.assert_close(dense[:, :500].norm(dim=2).amax(dim=1), torch.full((16,), 0.5))
-    queries, targets = dense_queries(dense, SETTINGS, draws)
-    assert queries.shape == targets.shape == (16, 500, 3)
-    gaps = torch.cdist(queries, dense).amin(dim=2)
-    torch.testing.assert_close((queries - targets).norm(dim=2), gaps, atol=1e-5, rtol=1e-3)
+    dense = Dense.of(torch.from_numpy(PatchSource(0, 16).patches(0)), SETTINGS)
+    assert dense.seen(SETTINGS, draws).shape == (16, 500, 3)
+    torch.testing.assert_close(dense.points[:, :500].norm(dim=2).amax(dim=1), torch.full((16,), 0.5))
+    queries, distances = dense.queries(SETTINGS, draws)
+    assert queries.shape == (16, 500, 3)
+    gaps = torch.cdist(queries, dense.points).amin(dim=2)
+    assert float((distances.abs() - gaps).max()) < 1e-4  # never farther than the nearest point
 
 
 def test_pretraining_writes_weights_and_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.geometry.normals import estimate_normals
 from core.pipelines.iaenet.sdf import PatchSdf
 from core.pipelines.iaenet.sdf_patches import cut_patches
 from core.pipelines.iaenet.sdf_settings import SdfSettings
@@ -93,6 +94,17 @@ def test_training_goes_on_from_given_weights_and_leaves_them_alone(
         assert torch.equal(value, before[name])
         if name.endswith("weight") and "norm" not in name:
             torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-5, rtol=0)
+
+
+def test_signed_distances_can_be_learned_instead(
+    cloud: Callable[..., NDArray[np.float32]], small: SdfSettings, runtime: Runtime
+) -> None:
+    cut = cut_patches(cloud(0), small, runtime, normals=estimate_normals(cloud(0)))
+    settings = replace(small, steps=2, loss="distance")
+    model = train_sdf(cut.points, settings, runtime, Progress(), normals=cut.normals)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+    with pytest.raises(ValueError, match="normals"):
+        train_sdf(cut.points, settings, runtime, Progress())
 
 
 def test_the_decoder_alone_can_be_trained(
