@@ -101,11 +101,12 @@ class Method:
 
 @dataclass(frozen=True)
 class FeatureRequest:
-    """Which settings of which method: whose features are asked for."""
+    """Which settings of which method, for scans with photographs or without: whose features are asked for."""
 
     pipeline: str
     preset: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    images: bool = False
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,7 @@ def feature_uses(request: FeatureRequest) -> tuple[FeatureUse, ...]:
     from core.pipelines.registry import pipeline_class
 
     config = pipeline_class(request.pipeline).Config
-    return uses(config, config.preset(request.preset, **request.changes).to_mapping())
+    return uses(config, config.preset(request.preset, **request.changes).to_mapping(), images=request.images)
 
 
 def import_weights(paths: Sequence[Path], progress: Progress) -> Imported:

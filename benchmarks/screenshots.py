@@ -1,4 +1,4 @@
-"""The pictures of docs/: the real window on the demo category, light and dark, a reject, and a training.
+"""The pictures of docs/: the real window on the demo category, light and dark, a reject, a training, and the weights.
 
 Run under a display, real or virtual, of at least 1600 x 1000:
 ``xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.screenshots [folder]``.
@@ -77,6 +77,12 @@ def main(folder: Path) -> None:
         dialog.stop.click()
         _wait(application, lambda: not window.session.jobs.busy)
         dialog.close()
+        weights = window.do_weights()
+        weights.table.choose("wide_resnet50_2-imagenet1k_v1")  # one whose details hold no path of this computer
+        _wait(application, lambda: not window.session.jobs.busy)
+        weights.move((SIZE[0] - weights.width()) // 2, 150)
+        _save(application, window, folder / "weights.png", weights)
+        weights.close()
         window.close()
 
 

@@ -209,8 +209,9 @@ class TrainDialog(QDialog):
         method, preset = self.chosen_method, self.preset.currentData()
         if method is None or preset is None or self.config is None:
             return
-        request = FeatureRequest(method.id, preset, self.config.changes)
-        self.features.show_for(request, self.form.category)
+        category = self.form.category
+        images = category is not None and all(entry.image is not None for entry in category.good_train())
+        self.features.show_for(FeatureRequest(method.id, preset, self.config.changes, images), category)
 
     def _check(self) -> None:
         self._show_features()

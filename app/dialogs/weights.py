@@ -51,6 +51,7 @@ _NETWORKS = {
     "wide_resnet50_2": QT_TRANSLATE_NOOP("WeightsDialog", "Wide-ResNet-50-2, for images"),
     "resnet18": QT_TRANSLATE_NOOP("WeightsDialog", "ResNet-18, for images"),
     "vit_base_patch8": QT_TRANSLATE_NOOP("WeightsDialog", "ViT-B/8, for images"),
+    "pointnet_sdf": QT_TRANSLATE_NOOP("WeightsDialog", "Signed distance network, for points"),
 }
 
 
@@ -66,6 +67,7 @@ class WeightsDialog(QDialog):
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._theme = session, theme
+        self._divided = False
         self._hashes: dict[Path, str] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Backbone weights"))
@@ -156,6 +158,7 @@ class WeightsDialog(QDialog):
         self.splitter.addWidget(area)
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
+        self.splitter.splitterMoved.connect(self._keep_division)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.splitter)
         self.pages.addWidget(trouble)
@@ -218,8 +221,13 @@ class WeightsDialog(QDialog):
     # -- showing
 
     def showEvent(self, event: QShowEvent) -> None:
-        """The table as high as its rows need, the details get the rest."""
         super().showEvent(event)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """The table as high as its rows need, the details get the rest; not against the user's own choice."""
+        if self._divided or not self.isVisible():
+            return
         height = self.splitter.height()
         table = min(self.table.full_height(), height * 2 // 3)
         self.splitter.setSizes([table, height - table])
@@ -239,6 +247,7 @@ class WeightsDialog(QDialog):
         self.pages.setCurrentIndex(0)
         networks = {chosen.architecture: self._network(chosen.architecture) for chosen in sets}
         self.table.show_sets(sets, in_use, networks, self._theme)
+        self._share_height()
         if not in_use:
             self.in_use.setText(self.tr("The methods are being loaded; what they use is shown then."))
             return
@@ -251,6 +260,9 @@ class WeightsDialog(QDialog):
         self.in_use.setText(
             self.tr("Used where nothing else is chosen. {uses}.").format(uses="; ".join(uses).rstrip("."))
         )
+
+    def _keep_division(self, *_: int) -> None:
+        self._divided = True
 
     def _network(self, architecture: str) -> str:
         return self.tr(_NETWORKS[architecture]) if architecture in _NETWORKS else architecture
@@ -384,10 +396,10 @@ class WeightsDialog(QDialog):
         models = self._session.weights.models_with(chosen.name)
         note = self.tr("No model in your library needs it.")
         if models:
-            note = self.tr("{n} of your models need it and will not load without it: {names}.").format(
-                n=len(models), names=", ".join(models[:5]) + (", …" if len(models) > 5 else "")
+            note = self.tr("These of your models need it and will not load without it: {names}.").format(
+                names=", ".join(models[:5]) + (", …" if len(models) > 5 else "")
             )
-        again = self.tr("It can be downloaded or imported again.") if chosen.url else self.tr("This is not undone.")
+        again = self.tr("It can be downloaded or imported again.") if chosen.url else self.tr("This cannot be undone.")
         self._ask(
             Question(
                 self.tr("Remove weights"),

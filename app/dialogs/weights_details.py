@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.panels.panel import label
+from app.quantities import NOTHING
 
 if TYPE_CHECKING:
     from core.backbones.weights import WeightSet
@@ -37,8 +38,8 @@ class WeightsDetails(QWidget):
         self.copy = QPushButton(self.tr("Copy &address"))
         self.copy.setAutoDefault(False)
         self.copy.clicked.connect(self._copy)
-        self._heading = label(role="heading")
-        self._terms = label()
+        self._heading = label(role="heading", width=400)
+        self._terms = label(width=600)
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 4, 0, 0)
         self._form.setHorizontalSpacing(14)
@@ -100,8 +101,10 @@ class WeightsDetails(QWidget):
             self._add(self.tr("File"), str(chosen.path))
             self._hash = self._add(self.tr("SHA-256 here"), sha256 or self.tr("is being read …"))
             self._hash.setToolTip(self.tr("Models remember this, and refuse to run with another."))
+        shown = (chosen.published_sha256,) if chosen.published_sha256 else ()
         for name, lines in facts(chosen.card or {}):
-            self._add(name, "\n".join(lines))
+            if lines[0] not in shown:  # an import's own hash, where it is the published one
+                self._add(name, "\n".join(lines))
 
     def show_hash(self, sha256: str) -> None:
         """Show the SHA-256 of the chosen set's file."""
@@ -111,7 +114,7 @@ class WeightsDetails(QWidget):
     def _add(self, name: str, text: str) -> QLabel:
         title = label(name, "muted", wrap=False)
         title.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        value = label(text, width=260)
+        value = label(text, width=500)
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._form.addRow(title, value)
         self._rows.append((title, value))
@@ -131,7 +134,7 @@ def facts(card: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 def _lines(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        return [f"{name}: {_inline(one)}" for name, one in value.items()]
+        return [f"{name}: {_inline(one)}" for name, one in value.items()] or [NOTHING]
     if isinstance(value, Sequence) and not isinstance(value, str) and any(isinstance(one, Mapping) for one in value):
         return [_row(one) if isinstance(one, Mapping) else _inline(one) for one in value]
     return [_inline(value)]

@@ -195,6 +195,18 @@ class Config:
             values[name] = specs[name].parse(text)
         return cls.preset(preset, **values)
 
+    def named_features(self, *, images: bool) -> dict[str, str]:
+        """The features that each field names that names some: what the method would use of them.
+
+        Override it where another field decides what an automatic choice is for.
+
+        Parameters
+        ----------
+        images : bool
+            Whether the scans have photographs.
+        """
+        return {spec.name: getattr(self, spec.name) for spec in self.settings() if spec.features}
+
     def to_mapping(self) -> dict[str, Any]:
         """The fields as plain values, for JSON."""
         return dataclasses.asdict(self)

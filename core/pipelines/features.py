@@ -73,7 +73,7 @@ def feature_choices(kind: str) -> tuple[FeatureChoice, ...]:
     return (automatic, *sets)
 
 
-def feature_uses(config: type[Config], values: Mapping[str, Any]) -> tuple[FeatureUse, ...]:
+def feature_uses(config: type[Config], values: Mapping[str, Any], *, images: bool = False) -> tuple[FeatureUse, ...]:
     """What each field of a config that names features means now, in the order of the fields.
 
     Parameters
@@ -81,13 +81,18 @@ def feature_uses(config: type[Config], values: Mapping[str, Any]) -> tuple[Featu
     config : type of Config
     values : mapping
         Of the fields; those not named have their default.
+    images : bool
+        Whether the scans have photographs.
 
     Raises
     ------
+    ConfigError
+        If a value cannot be taken.
     WeightsError
         If an automatic choice finds nothing, or a name is malformed; the message says where to get what is missing.
     """
-    return tuple(_use(spec, values.get(spec.name, spec.default)) for spec in config.settings() if spec.features)
+    named = config.from_mapping(values).named_features(images=images)
+    return tuple(_use(spec, named[spec.name]) for spec in config.settings() if spec.name in named)
 
 
 def _use(spec: Setting, value: str) -> FeatureUse:

@@ -16,10 +16,11 @@ import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 from torch import Tensor
 
+from app import work
 from app.dialogs.error import ErrorDialog
 from app.dialogs.train import TrainDialog
 from app.dialogs.weights import WeightsDialog
@@ -28,6 +29,7 @@ from core.backbones import weights as sets
 from core.backbones.resnet import ResNet
 from core.errors import ScanError, WeightsError
 from core.pipelines.config import setting
+from core.progress import Progress
 
 Idle = Callable[[Any], None]
 SMALL, WIDE = "resnet18-imagenet1k_v1", "wide_resnet50_2-imagenet1k_v1"
@@ -279,15 +281,29 @@ def test_an_import_waits_for_running_work_and_can_be_stopped(
     assert not weights_home.exists()
 
 
-def test_removing_says_which_models_need_the_set(
-    dialog: Any, window: Any, trunk: Path, qtbot: QtBot, idle: Idle, monkeypatch: pytest.MonkeyPatch
+def test_a_set_that_a_model_needs_is_missed_when_it_is_gone(
+    dialog: Any, window: Any, stub: ModuleType, trunk: Path, qtbot: QtBot, idle: Idle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    session = window.session
     drop(dialog, trunk)
     come(dialog, qtbot, idle)
-    monkeypatch.setattr(window.session.weights, "models_with", lambda name: ("plate fast",))
+    chosen = dialog.table.current
+    monkeypatch.setattr(stub.StubPipeline, "weights", property(lambda _: {chosen.name: chosen.sha256}))
+    request = work.TrainRequest(session.category, "stub", "fast", name="needy")
+    made = work.train(request, session.library, "cpu", Progress())
+    session.catalog.refresh()
+
     qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)
-    assert any("plate fast" in w.text() for w in dialog.question.findChildren(QWidget) if hasattr(w, "text"))
-    dialog.question.reject()
+    words = " ".join(w.text() for w in dialog.question.findChildren(QLabel))
+    assert "These of your models need it and will not load without it: needy." in words
+    qtbot.mouseClick(dialog.question.yes, Qt.MouseButton.LeftButton)
+    dialog.close()
+    session.choose_model(made.path)
+    idle(session)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    assert chosen.name in window.dialog(ErrorDialog).error.problem
+    qtbot.mouseClick(window.dialog(ErrorDialog).weights, Qt.MouseButton.LeftButton)
+    assert window.dialog(WeightsDialog).isVisible()
 
 
 def test_weights_dropped_on_the_window_are_offered_for_import(

@@ -64,6 +64,20 @@ def test_what_is_chosen_by_hand_stays_and_what_it_lacks_is_named(home: Path) -> 
     assert "Wide-ResNet-50-2" in image.title
 
 
+def test_another_field_may_decide_what_automatic_is_for() -> None:
+    @dataclass(frozen=True)
+    class PictureConfig(Config):
+        features: str = setting("auto:rendered", "Of what it looks at", features="image")
+        photographs: bool = setting(False, "Whether it looks at photographs")
+
+        def named_features(self, *, images: bool) -> dict[str, str]:
+            return {"features": "auto:rgb" if self.photographs and images else self.features}
+
+    assert not feature_uses(PictureConfig, {}, images=True)[0].of_photographs
+    assert not feature_uses(PictureConfig, {"photographs": True}, images=False)[0].of_photographs
+    assert feature_uses(PictureConfig, {"photographs": True}, images=True)[0].of_photographs
+
+
 def test_choices_hold_the_automatic_one_and_mark_what_is_missing(home: Path) -> None:
     put(home, SMALL, "resnet18")
     choices = {c.name: c for c in feature_choices("weights:resnet18")}
