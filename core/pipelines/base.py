@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from core.pipelines import config as configs
+from core.pipelines.explanation import Explanation
 from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
@@ -66,6 +67,24 @@ class Pipeline(ABC):
     @abstractmethod
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take what ``state`` gave: the scores are then bit-equal on the same device."""
+
+    def explain(self, scan: Scan, point: int, progress: Progress) -> Explanation | None:
+        """The good surface that the score of a point rests on; None for methods that compare with none.
+
+        Parameters
+        ----------
+        scan : Scan
+            Judged or not; it is looked at again.
+        point : int
+            Index into its points.
+
+        Raises
+        ------
+        ScanError, RegistrationError
+            If the scan or this point of it cannot be judged.
+        Cancelled
+        """
+        return None
 
     @property
     def weights(self) -> Mapping[str, str]:
