@@ -454,6 +454,7 @@ class WeightsDialog(QDialog):
         QTimer.singleShot(0, self, self._session.failures.guarded(partial(self.take, paths)))
 
     def _mark(self, over: bool) -> None:
+        rerole(self.drop_hint, "" if over else "muted")
         self.strip.setProperty("over", over)
         self.strip.style().unpolish(self.strip)
         self.strip.style().polish(self.strip)
