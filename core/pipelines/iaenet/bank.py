@@ -52,14 +52,19 @@ class Bank:
         Number of the training scan of each vector.
     runtime : Runtime
         Where to search.
+    levels : (M,) float32 array, optional
+        What score is usual where such a vector is found, see ``Expert3D.levels``.
     """
 
-    def __init__(self, vectors: Floats, scans: NDArray[np.integer], runtime: Runtime) -> None:
+    def __init__(
+        self, vectors: Floats, scans: NDArray[np.integer], runtime: Runtime, levels: Floats | None = None
+    ) -> None:
         self.vectors = np.ascontiguousarray(vectors, np.float32)
         self.scans = np.ascontiguousarray(scans, np.int32)
         if self.vectors.ndim != 2 or self.scans.shape != (len(self.vectors),):
             raise ValueError(f"vectors {self.vectors.shape} and scans {self.scans.shape} do not match")
         self.runtime = runtime
+        self.levels = None if levels is None else np.ascontiguousarray(levels, np.float32)
 
     def __len__(self) -> int:
         return len(self.vectors)

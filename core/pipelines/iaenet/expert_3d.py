@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from core.geometry.neighbors import nearest
 from core.geometry.normals import estimate_normals
 from core.geometry.patches import Patches
-from core.pipelines.iaenet.bank import Bank
+from core.pipelines.iaenet.bank import Bank, Reconstruction
 from core.pipelines.iaenet.sdf import PatchSdf, load_sdf
 from core.pipelines.iaenet.sdf_patches import NormalizedPatches, cut_patches
 from core.pipelines.iaenet.sdf_settings import SdfSettings
@@ -25,6 +25,10 @@ from core.runtime import Runtime, in_chunks
 Floats = NDArray[np.float32]
 
 _NORMAL_POINTS = 12
+_LEVEL_POINTS = 64
+"""Points of a patch that its level is measured at, spread from its centre outwards."""
+_LEAST_LEVEL = 0.25
+"""Least level, in usual ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +154,26 @@ class Expert3D:
         cut = cut_patches(cloud, self.settings, self.runtime)
         return CodedCloud(cloud, cut, encoded(self.model, cut.points, self.runtime))
 
+    def levels(self, coded: Sequence[CodedCloud]) -> list[Floats]:
+        """For each patch of the good scans the distance that its points have in the mean, rebuilt from other scans.
+
+        With ``settings.relative``, ``judge`` holds distances against the levels of the patches that were found; hand
+        them to the memory as ``Sample.levels``.
+        """
+        scans = np.repeat(np.arange(len(coded)), [len(one.codes) for one in coded])
+        bank = Bank(torch.cat([one.codes for one in coded]).cpu().numpy(), scans, self.runtime)
+        result = []
+        for i, one in enumerate(coded):
+            rebuilt = self._rebuilt(one, bank, i if len(coded) > 1 else None).values
+            every = max(1, one.cut.points.shape[1] // _LEVEL_POINTS)
+            found = self.distances(rebuilt, replace(one.cut, points=one.cut.points[:, ::every]))
+            result.append(found.mean(dim=1).cpu().numpy())
+        return result
+
+    def _rebuilt(self, coded: CodedCloud, bank: Bank, without: int | None) -> Reconstruction:
+        with torch.inference_mode():
+            return bank.reconstruct(coded.codes, self.settings.neighbors, self.settings.nonzeros, without=without)
+
     def judge(self, coded: CodedCloud, bank: Bank, *, without: int | None = None) -> Judgement3D:
         """How far each point of a cloud lies from what good patches make of it.
 
@@ -162,8 +186,16 @@ class Expert3D:
             A training scan whose codes do not count, where the cloud is made from it.
         """
         with torch.inference_mode():
-            rebuilt = bank.reconstruct(coded.codes, self.settings.neighbors, self.settings.nonzeros, without=without)
+            rebuilt = self._rebuilt(coded, bank, without)
             distances = self.distances(rebuilt.values, coded.cut)
+            if self.settings.relative:
+                if bank.levels is None:
+                    raise ValueError("relative distances need a bank with levels")
+                levels = torch.from_numpy(bank.levels).to(distances.device)
+                usual = levels.median()
+                distances = (
+                    distances * (usual / levels[rebuilt.rows].mean(dim=1).clamp_min(_LEAST_LEVEL * usual))[:, None]
+                )
             values, patch = merged(distances, coded.cut.patches.neighbors, coded.cloud)
         return Judgement3D(values, rebuilt.residual.cpu().numpy(), rebuilt.rows, rebuilt.distances.cpu().numpy(), patch)
 

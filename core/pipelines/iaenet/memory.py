@@ -37,18 +37,21 @@ class Sample:
         Of its image cells; V may be 0.
     links : Links
         Of G patches to rows of ``vectors``.
+    levels : (G,) float32, optional
+        Of its patches, see ``Expert3D.levels``.
     """
 
     codes: Floats
     centers: Floats
     vectors: Floats
     links: Links
+    levels: Floats | None = None
 
     @classmethod
-    def without_image(cls, codes: Floats, centers: Floats) -> Sample:
+    def without_image(cls, codes: Floats, centers: Floats, levels: Floats | None = None) -> Sample:
         """Of a scan that only the 3D expert looks at."""
         nothing = Links(np.zeros(len(codes) + 1, np.int64), np.empty(0, np.int64))
-        return cls(codes, centers, np.empty((0, 0), np.float32), nothing)
+        return cls(codes, centers, np.empty((0, 0), np.float32), nothing, levels)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def estimate_memory(
     codes, kept = scans * patches, scans * vectors
     codes = min(codes, max_codes) if max_codes > 0 else codes
     kept = min(kept, max_vectors) if max_vectors > 0 else kept
-    return MemoryEstimate(codes * (4 * code_width + 16), kept * (4 * vector_width + 4), codes * (8 * links_a_patch + 8))
+    return MemoryEstimate(codes * (4 * code_width + 20), kept * (4 * vector_width + 4), codes * (8 * links_a_patch + 8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +142,9 @@ class DualMemory:
         first = np.cumsum([0] + [len(one.codes) for one in samples])
         owners = np.concatenate([one.links.owners + start for one, start in zip(samples, first, strict=False)])
 
+        given = [one.levels for one in samples if one.levels is not None]
+        levels = np.concatenate(given) if len(given) == len(samples) else None
+
         kept = _coreset(codes, max_codes, runtime)
         codes, centers, code_scans = codes[kept], centers[kept], code_scans[kept]
         owners = _renumbered(kept, int(first[-1]))[owners]
@@ -150,7 +156,7 @@ class DualMemory:
         rows = _renumbered(referred, int(starts[-1]))[rows]
         owners, rows = owners[rows >= 0], rows[rows >= 0]
         return cls(
-            Bank(codes, code_scans, runtime),
+            Bank(codes, code_scans, runtime, None if levels is None else levels[kept]),
             centers.astype(np.float32),
             Bank(vectors[referred], vector_scans[referred], runtime),
             Links.from_pairs(owners, rows, len(codes)),
@@ -190,7 +196,8 @@ class DualMemory:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
-        return {
+        levels = {} if self.codes.levels is None else {"levels": self.codes.levels}
+        return levels | {
             "codes": self.codes.vectors,
             "code_scans": self.codes.scans,
             "centers": self.centers,
@@ -204,7 +211,7 @@ class DualMemory:
     def from_state(cls, state: Mapping[str, NDArray[Any]], runtime: Runtime) -> DualMemory:
         """What ``state`` gave."""
         return cls(
-            Bank(state["codes"], state["code_scans"], runtime),
+            Bank(state["codes"], state["code_scans"], runtime, state.get("levels")),
             np.asarray(state["centers"], np.float32),
             Bank(state["vectors"], state["vector_scans"], runtime),
             Links(np.asarray(state["link_offsets"], np.int64), np.asarray(state["link_rows"], np.int64)),

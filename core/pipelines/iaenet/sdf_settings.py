@@ -28,6 +28,9 @@ class SdfSettings:
         the same code wherever and however it lies.
     unit : "patch" or "scan"
         X1 in sizes of the patch (paper), or in the scan's unit, which weighs patches of all sizes alike.
+    relative : bool
+        Whether distances are held against what good patches of the same looks reach, since the field is worse at
+        corners than on planes. Paper: False.
     near_copies, far_copies, surface_copies : int
         Noisy copies of the patch's points with half, all and a tenth of sigma as standard deviation.
         Paper: 13, 7 and 0.
@@ -65,6 +68,7 @@ class SdfSettings:
     patch_scale: Literal["extent", "radius"] = "extent"
     frame: Literal["scan", "principal"] = "scan"
     unit: Literal["patch", "scan"] = "patch"
+    relative: bool = False
     near_copies: int = 13
     far_copies: int = 7
     surface_copies: int = 0

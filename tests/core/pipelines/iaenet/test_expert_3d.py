@@ -89,6 +89,20 @@ def test_scores_in_the_scans_unit_grow_with_it(expert: Expert3D, cloud: Cloud, r
     np.testing.assert_allclose(twice, 2 * one, rtol=1e-3, atol=1e-4)
 
 
+def test_relative_scores_are_held_against_what_is_usual(expert: Expert3D, cloud: Cloud, runtime: Runtime) -> None:
+    coded = [expert.encode(cloud(seed)) for seed in range(3)]
+    levels = expert.levels(coded)
+    assert [len(one) for one in levels] == [len(one.codes) for one in coded]
+    assert min(float(one.min()) for one in levels) >= 0
+    plain = bank_of(expert, [cloud(seed) for seed in range(3)], runtime)
+    relative = Expert3D(expert.model, replace(expert.settings, relative=True), runtime)
+    even = Bank(plain.vectors, plain.scans, runtime, np.full(len(plain), 0.3, np.float32))
+    test = expert.encode(cloud(9))
+    np.testing.assert_allclose(relative.judge(test, even).points, expert.judge(test, plain).points, rtol=1e-5)
+    with pytest.raises(ValueError, match="levels"):
+        relative.judge(test, plain)
+
+
 def test_no_training_needs_weights(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> None:
     with pytest.raises(ValueError, match="weights"):
         Expert3D.fit([cloud(0)], replace(small, epochs=0), runtime, Progress())

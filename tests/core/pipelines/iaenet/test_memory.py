@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -165,10 +167,21 @@ def test_state_and_back(runtime: Runtime) -> None:
         np.testing.assert_array_equal(again.state()[name], array)
 
 
+def test_levels_follow_their_codes(runtime: Runtime) -> None:
+    samples = [replace(sample(seed), levels=np.full(6, seed, np.float32)) for seed in range(3)]
+    memory = DualMemory.build(samples, runtime, max_codes=9)
+    assert memory.codes.levels is not None
+    np.testing.assert_array_equal(memory.codes.levels, memory.codes.scans)
+    again = DualMemory.from_state(memory.state(), runtime)
+    assert again.codes.levels is not None
+    np.testing.assert_array_equal(again.codes.levels, memory.codes.levels)
+    assert DualMemory.build([sample(0)], runtime).codes.levels is None
+
+
 def test_the_estimate_is_no_less_than_what_it_becomes(runtime: Runtime) -> None:
     memory = DualMemory.build([sample(0), sample(1)], runtime)
     estimate = estimate_memory(2, 6, 10, 5)
     assert memory.bytes <= estimate.total
     bounded = estimate_memory(200, 600, 784, 801, max_codes=1000, max_vectors=2000)
-    assert bounded.codes == 1000 * (4 * 128 + 16)
+    assert bounded.codes == 1000 * (4 * 128 + 20)
     assert bounded.vectors == 2000 * (4 * 801 + 4)
