@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.console import Console
+from app.evaluate_verb import add_evaluate_verb
 from app.weights_verb import add_weights_verb
 from core.errors import ConfigError, NominalError
 from core.progress import Cancelled
@@ -102,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--format", default="ply,json,csv", help="of ply, json, csv, npz; default: %(default)s")
     inspect.add_argument("--part-threshold", type=float, help="instead of the calibrated one")
     inspect.add_argument("--point-threshold", type=float, help="instead of the calibrated one")
+
+    add_evaluate_verb(verbs, common, computing, UNITS)
 
     demo = verb("demo", _demo, "Make a demo category, inspect its test scans and write reports.", computing)
     demo.add_argument("--category", help="which one (`info` lists them); default: the one that the window opens")

@@ -98,23 +98,21 @@ def overlap_area(ranking: Ranking, limit: float) -> Floats:
     The curve has a point for each distinct score of a good one: what is *above* that score is marked. Straight lines
     join them, from the overlap at rate 0 to (1, 1).
     """
-    rate, overlap, width, rise = _steps(ranking)
-    inside = np.clip(limit - rate, 0.0, width)  # how much of the step lies below the limit
-    height = overlap + rise * _ratio(inside, width) / 2
+    steps = _steps(ranking)
+    inside = np.clip(limit - steps.rate, 0.0, steps.width)  # how much of the step lies below the limit
+    height = steps.overlap + steps.rise * _ratio(inside, steps.width) / 2
     return (inside * height).sum(axis=-1) / limit
 
 
 def overlap_area_error(ranking: Ranking, limit: float) -> Floats:
     """(...,) how far ``overlap_area`` can be off where scores were binned.
 
-    At the edges of bins the curve is exact, and it rises: between two edges it stays within their rectangle, and the
-    line that leaves a bin ends before the far edge of the next.
+    At the edges of bins the curve is exact, and it never falls. What is taken for a bin lies halfway between its two
+    edges; the true line may leave it as high as the far edge of the next one.
     """
-    rate, _, width, rise = _steps(ranking)
-    inside = np.clip(limit - rate, 0.0, width)
-    assert ranking.regions is not None
-    shares = ranking.regions / np.maximum(ranking.regions.sum(axis=-1, keepdims=True), 1e-300)
-    return (inside * np.minimum(rise + shares.max(axis=-1, keepdims=True), 1.0)).sum(axis=-1) / limit
+    steps = _steps(ranking)
+    inside = np.clip(limit - steps.rate, 0.0, steps.width)
+    return (inside * (steps.rise / 2 + steps.next_share)).sum(axis=-1) / limit
 
 
 def overlap_area_at_ranks(ranking: Ranking, limit: float, thresholds: int) -> float:
@@ -165,9 +163,9 @@ def precision_recall_curve(ranking: Ranking) -> Curve:
 
 def overlap_curve(ranking: Ranking, limit: float = 1.0) -> Curve:
     """False-positive rate and per-region overlap up to ``limit``, where the line is cut."""
-    rate, overlap, width, _ = _steps(ranking)
-    used = width > 0
-    x, y = np.append(rate[used], 1.0), np.append(overlap[used], 1.0)
+    steps = _steps(ranking)
+    used = steps.width > 0
+    x, y = np.append(steps.rate[used], 1.0), np.append(steps.overlap[used], 1.0)
     last = int(np.searchsorted(x, limit, side="left"))
     if last == 0:
         return Curve(x[:1], y[:1])
@@ -179,26 +177,45 @@ def _f1(ranking: Ranking) -> Floats:
     return _ratio(2 * found, found + false + found[..., -1:])
 
 
-def _steps(ranking: Ranking) -> tuple[Floats, Floats, Floats, Floats]:
-    """The overlap curve's pieces, one a score: where it starts (rate, overlap), how wide it is and how far it rises.
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """The overlap curve's pieces, one a score; those of scores that no good one has are 0 wide.
 
-    Pieces of scores that no good one has are 0 wide.
+    Attributes
+    ----------
+    rate, overlap : (..., k) float64
+        Where a piece starts.
+    width, rise : (..., k) float64
+        How far it goes.
+    next_share : (..., k) float64
+        How much of the defects has the score that the next piece starts at.
     """
+
+    rate: Floats
+    overlap: Floats
+    width: Floats
+    rise: Floats
+    next_share: Floats
+
+
+def _steps(ranking: Ranking) -> _Steps:
     assert ranking.regions is not None
-    total = ranking.regions.sum(axis=-1, keepdims=True)
-    covered = _ratio(np.cumsum(ranking.regions, axis=-1), np.broadcast_to(total, ranking.regions.shape))
-    share = _ratio(ranking.regions, np.broadcast_to(total, ranking.regions.shape))
-    overlap = covered - share  # of what is strictly above
-    count = ranking.good.sum(axis=-1, keepdims=True)
-    width = _ratio(ranking.good, np.broadcast_to(count, ranking.good.shape))
+    share = _ratio(ranking.regions, _total(ranking.regions))
+    overlap = np.cumsum(share, axis=-1) - share  # of what is strictly above
+    width = _ratio(ranking.good, _total(ranking.good))
     rate = np.cumsum(width, axis=-1) - width
     k = width.shape[-1]
     places = np.where(width > 0, np.arange(k), k)
     following = np.minimum.accumulate(places[..., ::-1], axis=-1)[..., ::-1]
-    following = np.concatenate([following[..., 1:], np.full((*width.shape[:-1], 1), k)], axis=-1)
-    padded = np.concatenate([overlap, np.ones((*overlap.shape[:-1], 1))], axis=-1)
-    rise = np.take_along_axis(padded, following, axis=-1) - overlap
-    return rate, overlap, width, np.where(width > 0, rise, 0.0)
+    end = np.ones((*width.shape[:-1], 1))
+    following = np.concatenate([following[..., 1:], np.full(end.shape, k)], axis=-1)
+    top = np.take_along_axis(np.concatenate([overlap, end], axis=-1), following, axis=-1)
+    next_share = np.take_along_axis(np.concatenate([share, 0 * end], axis=-1), following, axis=-1)
+    return _Steps(rate, overlap, width, np.where(width > 0, top - overlap, 0.0), next_share)
+
+
+def _total(counts: Floats) -> Floats:
+    return np.broadcast_to(counts.sum(axis=-1, keepdims=True), counts.shape)
 
 
 def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> Floats:

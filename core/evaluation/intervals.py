@@ -102,11 +102,11 @@ def bootstrap(
     Returns
     -------
     dict of str to (low, high)
-        NaN where fewer than two good or two defective parts are there to draw from.
+        NaN where fewer than two good or two defective parts are there to draw from, or nothing is drawn.
     """
     values: dict[str, list[Floats]] = {name: [] for name in statistics}
     strata = [np.flatnonzero(~defective), np.flatnonzero(defective)]
-    if min(len(stratum) for stratum in strata) < 2 or not statistics or width == 0:
+    if min(len(stratum) for stratum in strata) < 2 or resamples == 0 or width == 0:
         return dict.fromkeys(statistics, (float("nan"), float("nan")))
     rng = np.random.default_rng(seed)
     at_once = max(1, _NUMBERS_AT_ONCE // width)

@@ -1,0 +1,1 @@
+"""Evaluations as files: JSON, CSV, Markdown and a page."""
