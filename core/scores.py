@@ -30,12 +30,15 @@ class ScoreMap:
     kind : MapKind
     help : str
         One sentence for the user: what high and low values mean.
+    ends : (str, str)
+        A word or two for what the lowest and the highest colour stand for; empty for none. Legends show them.
     """
 
     values: NDArray[np.float32]
     title: str
     kind: MapKind = "score"
     help: str = ""
+    ends: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, dtype=np.float32)

@@ -23,6 +23,7 @@ from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import Inspection, judge
 from core.pipelines.base import Pipeline
 from core.pipelines.config import Config
+from core.pipelines.explanation import Explanation
 from core.pipelines.registry import pipeline_class
 from core.progress import Progress
 from core.runtime import Runtime
@@ -211,11 +212,7 @@ def score(model: Model, scan: Scan, progress: Progress) -> Judged:
         If the scan is in another unit than the model, or cannot be judged.
     Cancelled
     """
-    if scan.unit != model.card.unit:
-        raise ScanError(
-            f"{scan.name} is in {scan.unit}, the model {model.card.name} in {model.card.unit}",
-            f"Open the scan in {model.card.unit}, or train a model in {scan.unit}",
-        )
+    _check_unit(model, scan)
     start = time.perf_counter()
     scores = model.pipeline.score(scan, progress.part(0.0, 0.9))
     finder = DefectFinder(scan, scores)
@@ -227,6 +224,27 @@ def score(model: Model, scan: Scan, progress: Progress) -> Judged:
 def inspect(model: Model, scan: Scan, progress: Progress, thresholds: Thresholds | None = None) -> Inspection:
     """Score a scan and hold it against ``thresholds``, by default the model's calibrated ones."""
     return score(model, scan, progress).inspect(thresholds or model.calibration.thresholds())
+
+
+def explain(model: Model, scan: Scan, point: int, progress: Progress) -> Explanation | None:
+    """The good surface that the score of a point rests on; None where there is none to show.
+
+    Raises
+    ------
+    ScanError, RegistrationError
+        If the scan is in another unit than the model, or it or this point of it cannot be judged.
+    Cancelled
+    """
+    _check_unit(model, scan)
+    return model.pipeline.explain(scan, point, progress)
+
+
+def _check_unit(model: Model, scan: Scan) -> None:
+    if scan.unit != model.card.unit:
+        raise ScanError(
+            f"{scan.name} is in {scan.unit}, the model {model.card.name} in {model.card.unit}",
+            f"Open the scan in {model.card.unit}, or train a model in {scan.unit}",
+        )
 
 
 def _load(category: Category, entries: Sequence[ScanEntry], progress: Progress) -> list[Scan]:

@@ -10,7 +10,7 @@ cannot support the budget a: no finite threshold has the property.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Self
 
@@ -53,6 +53,9 @@ class Calibration:
         How the good scores were held out: "held-out", "cross-fitted, 5 folds", "validation split".
     note : str
         What this calibration is worth, in plain words.
+    map_scales : mapping of str to (float, float)
+        Of each map of kind ``score``, by its key: the median over the good points, and the value that ``point_budget``
+        of them exceed, so that maps of different measures can be held against each other.
     """
 
     part_scores: NDArray[np.float64]
@@ -68,6 +71,7 @@ class Calibration:
     supported: bool
     method: str
     note: str
+    map_scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def thresholds(self) -> Thresholds:
         """The calibrated thresholds, with no limit on a defect's size but the default."""
@@ -114,7 +118,8 @@ class Calibration:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything as plain arrays."""
         best = np.nan if self.best_f1_point is None else self.best_f1_point
-        return {name: np.asarray(best if name == "best_f1_point" else getattr(self, name)) for name in _FIELDS}
+        state = {name: np.asarray(best if name == "best_f1_point" else getattr(self, name)) for name in _FIELDS}
+        return state | {f"{_SCALES}/{key}": np.array(scale) for key, scale in self.map_scales.items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Calibration:
@@ -133,10 +138,16 @@ class Calibration:
                 values[name] = values[name].decode()
         if not np.isfinite(values["best_f1_point"]):
             values["best_f1_point"] = None
-        return cls(**values)
+        scales = {  # none in models of before they were kept
+            key.removeprefix(f"{_SCALES}/"): (float(scale[0]), float(scale[1]))
+            for key, scale in state.items()
+            if key.startswith(f"{_SCALES}/")
+        }
+        return cls(**values, map_scales=scales)
 
 
-_FIELDS = tuple(Calibration.__dataclass_fields__)
+_SCALES = "map_scales"
+_FIELDS = tuple(name for name in Calibration.__dataclass_fields__ if name != _SCALES)
 
 
 def calibrate(
@@ -194,6 +205,7 @@ def calibrate(
         point_threshold=_quantile_above(points, point_budget),
         best_f1_point=_pooled_f1(labelled),
         method=method,
+        map_scales=_map_scales(usable, point_budget),
         **_part_rule(part_scores, part_budget, method),
     )
 
@@ -293,6 +305,20 @@ def _quantile_above(points: Sequence[NDArray[np.float32]], budget: float) -> flo
     above = 1.0 - np.cumsum(weights)
     last = np.append(values[1:] > values[:-1], True)  # of equal scores only the last has none of them above
     return float(values[np.flatnonzero(last & (above <= budget + _ROUNDING))[0]])
+
+
+def _map_scales(good: Sequence[Scores], budget: float) -> dict[str, tuple[float, float]]:
+    """For each map of kind ``score`` the values that half of the good points, and ``budget`` of them, exceed."""
+    scales = {}
+    for key in [key for key, shown in good[0].maps.items() if shown.kind == "score"]:
+        values = [scores.maps[key].values for scores in good if key in scores.maps]
+        known = [v[np.isfinite(v)] for v in values]
+        known = [v for v in known if len(v)]
+        if known:
+            low, high = _quantile_above(known, 0.5), _quantile_above(known, budget)
+            if high > low:
+                scales[key] = (low, high)
+    return scales
 
 
 def _evenly(ordered: NDArray[np.float32], count: int) -> NDArray[np.float32]:

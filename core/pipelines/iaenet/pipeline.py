@@ -55,6 +55,7 @@ class IaenetPipeline(Pipeline):
         "two to trust where; it can show the good surface that a place was held against"
     )
     min_scans: ClassVar[int] = 2
+    explains: ClassVar[bool] = True
     Config: ClassVar[type[IaenetConfig]] = IaenetConfig
 
     def __init__(self, config: IaenetConfig, runtime: Runtime) -> None:
@@ -210,12 +211,17 @@ class IaenetPipeline(Pipeline):
                     "What the score would be with this fusion instead",
                 )  # fmt: skip
         maps = {
-            key: ScoreMap(prepared.to_scan(values.astype(np.float32)), title, kind, help)
+            key: ScoreMap(prepared.to_scan(values.astype(np.float32)), title, kind, help, _ENDS.get(key, ("", "")))
             for key, (values, title, kind, help) in shown.items()
         }
         return Scores(points, chosen.object(part), maps)
 
 
+_ENDS = {
+    "s1": ("not trusted", "trusted"),
+    "s2": ("not trusted", "trusted"),
+    "selection": ("3D leads", "2D leads"),
+}
 _OTHERS = {
     "iaf": "Fused: importance-aware",
     "max": "Fused: maximum",

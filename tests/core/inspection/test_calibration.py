@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.errors import CategoryError, ConfigError
 from core.inspection.calibration import Calibration, best_f1_threshold, calibrate, conformal_rank, threshold_error
-from core.scores import Scores
+from core.scores import ScoreMap, Scores
 
 
 def part(score: float, points=(0.0, 1.0)) -> Scores:
@@ -174,3 +174,25 @@ def test_other_budgets_from_the_kept_scores():
     assert changed.point_threshold == pytest.approx(direct.point_threshold, abs=1e-3)
     with pytest.raises(ConfigError):
         calibrate(scores).rebudgeted(point_budget=2)
+
+
+def test_maps_of_scores_have_their_own_scale_over_good_points():
+    def mapped(offset: float) -> Scores:
+        points = np.arange(100, dtype=np.float32)
+        maps = {
+            "twice": ScoreMap(np.append(2 * points[1:] + offset, np.nan), "Twice"),
+            "share": ScoreMap(points / 100, "Share", "weight"),
+            "flat": ScoreMap(np.ones(100), "Flat"),
+        }
+        return Scores(points, 1.0, maps)
+
+    calibration = calibrate([mapped(0.0), mapped(0.0)], point_budget=0.1)
+    assert set(calibration.map_scales) == {"twice"}, "weights need no scale, and what is the same everywhere has none"
+    low, high = calibration.map_scales["twice"]
+    values = 2 * np.arange(1, 100)
+    assert (values > low).mean() <= 0.5 < (values >= low).mean()
+    assert (values > high).mean() <= 0.1 < (values >= high).mean()
+    again = Calibration.from_state(calibration.state())
+    assert again.map_scales == calibration.map_scales
+    older = {key: value for key, value in calibration.state().items() if "/" not in key}
+    assert Calibration.from_state(older).map_scales == {}
