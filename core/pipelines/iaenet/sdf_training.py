@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.pipelines.iaenet.sdf import CODE_WIDTH, DistanceDecoder, PatchSdf
+from core.pipelines.iaenet.sdf import CODE_WIDTH, DistanceDecoder, PatchEncoder, PatchSdf
 from core.pipelines.iaenet.sdf_patches import noisy_queries
 from core.pipelines.iaenet.sdf_settings import SdfSettings
 from core.progress import Progress
@@ -18,6 +18,8 @@ from core.runtime import Runtime, in_chunks
 _FLOOR = 1e-12
 _RISE = 0.05
 """Share of the steps in which the learning rate of the cosine schedule rises."""
+_SETTLING = 512
+"""Patches that an untrained encoder is settled on."""
 _WINDOW = 20
 """Steps whose mean loss is one point of the curve."""
 
@@ -106,6 +108,8 @@ def train_sdf(
     steps = settings.epochs * whole
     if settings.steps > 0:
         steps = min(steps, settings.steps)
+    if settings.trained == "decoder" and start is None:
+        settle(model.encoder, patches, draws)
     fixed = encoded(model.eval(), patches, runtime) if settings.trained == "decoder" else None
     trained = model.parameters() if fixed is None else model.decoder.parameters()
     if fixed is None:
@@ -137,6 +141,23 @@ def train_sdf(
             losses.clear()
     progress.update(1.0)
     return model.eval().requires_grad_(False)
+
+
+def settle(encoder: PatchEncoder, patches: Tensor, draws: torch.Generator) -> None:
+    """Give an untrained encoder the statistics of its layers on ``patches``; without, all codes are nearly the same."""
+    norms = [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm1d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all that it sees
+    encoder.train()
+    some = torch.randperm(len(patches), generator=draws)[:_SETTLING]
+    with torch.no_grad():
+        for part in some.split(64):
+            if len(part) > 1:
+                encoder(patches[part.to(patches.device)])
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
 
 
 def encoded(model: PatchSdf, patches: Tensor, runtime: Runtime) -> Tensor:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from core.geometry.normals import estimate_normals
-from core.pipelines.iaenet.sdf import PatchSdf
+from core.pipelines.iaenet.sdf import PatchEncoder, PatchSdf
 from core.pipelines.iaenet.sdf_patches import cut_patches
 from core.pipelines.iaenet.sdf_settings import SdfSettings
-from core.pipelines.iaenet.sdf_training import decayed, pull_loss, pulled, train_sdf
+from core.pipelines.iaenet.sdf_training import decayed, pull_loss, pulled, settle, train_sdf
 from core.progress import CallbackProgress, Cancelled, Progress
 from core.runtime import Runtime
 
@@ -116,6 +117,20 @@ def test_the_decoder_alone_can_be_trained(
     trained = train_sdf(patches, replace(small, steps=2, trained="decoder"), runtime, Progress(), start=start)
     for name, value in trained.state_dict().items():
         assert torch.equal(value, start.state_dict()[name]) == name.startswith("encoder."), name
+
+
+def test_an_untrained_encoder_that_is_settled_tells_patches_apart(
+    cloud: Callable[..., NDArray[np.float32]], small: SdfSettings, runtime: Runtime
+) -> None:
+    patches = training_patches(cloud, small, runtime)
+    torch.manual_seed(0)
+    encoder = PatchEncoder()
+    with torch.no_grad():
+        before = encoder.eval()(patches).std(dim=0).mean()
+        settle(encoder, patches, torch.Generator().manual_seed(0))
+        after = encoder.eval()(patches).std(dim=0).mean()
+    assert float(after) > 0.4 > 4 * float(before)
+    assert all(norm.momentum == 0.1 for norm in encoder.modules() if isinstance(norm, nn.BatchNorm1d))
 
 
 def test_a_cancelled_training_stops(
