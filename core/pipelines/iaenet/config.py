@@ -105,10 +105,24 @@ class IaenetConfig(Config):
     )
     start: str = setting(
         "none",
-        "Weights that the 3D expert starts from: none, or those that ship with Nominal (shipped)",
-        choices=("none", "shipped"),
+        "Weights that the 3D expert's training starts from: none, the best on this computer if there are any (auto), "
+        "or a set by name",
         paper="none",
     )
+    sdf_loss: Literal["pull", "distance"] = setting(
+        "pull",
+        "What the 3D expert's training asks of the field: to pull queries onto the surface along its gradient, or to "
+        "be their signed distance to it, which takes far fewer steps",
+        choices=("pull", "distance"),
+        paper="pull",
+    )
+    trained: Literal["all", "decoder"] = setting(
+        "all",
+        "What that training changes: the whole network, or the field alone while codes stay those of the start",
+        choices=("all", "decoder"),
+        paper="all",
+    )
+    relative: bool = setting(False, "Whether X1 is held against what good patches of the same looks reach", paper=False)
     epochs: int = setting(
         1000, "Visits of every patch while the 3D expert is trained", unit="epochs", low=0, high=100_000, paper=1000
     )
@@ -123,6 +137,13 @@ class IaenetConfig(Config):
         "Whether that learning rate stays, or falls as a cosine",
         choices=("constant", "cosine"),
         paper="constant",
+    )
+    surface_copies: int = setting(
+        0,
+        "Noisy copies of a patch's points, besides 13 nearer and 7 farther ones, that lie next to the surface",
+        low=0,
+        high=100,
+        paper=0,
     )
     neighbors_3d: int = setting(
         10, "k1, good codes that a patch's code is rebuilt from (Shape-Guided's)", low=1, high=100, paper="not stated"
@@ -241,12 +262,18 @@ class IaenetConfig(Config):
             "patches": 64,
             "train_overlap": 2.0,
             "patch_scale": "radius",
+            "patch_frame": "principal",
+            "start": "auto",
+            "sdf_loss": "distance",
+            "trained": "decoder",
+            "relative": True,
+            "surface_copies": 9,
             "distance_unit": "scan",
-            "epochs": 100,
-            "steps": 60,
-            "batch": 16,
-            "queries": 64,
-            "learning_rate": 5e-4,
+            "epochs": 1000,
+            "steps": 250,
+            "batch": 64,
+            "queries": 8,
+            "learning_rate": 1e-3,
             "schedule": "cosine",
             "edges": "held",
             "object_share": 0.002,
@@ -268,6 +295,10 @@ class IaenetConfig(Config):
             patch_scale=self.patch_scale,
             frame=self.patch_frame,
             unit=self.distance_unit,
+            relative=self.relative,
+            loss=self.sdf_loss,
+            trained=self.trained,
+            surface_copies=self.surface_copies,
             queries=self.queries,
             epochs=self.epochs,
             steps=self.steps,

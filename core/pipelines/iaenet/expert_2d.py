@@ -64,14 +64,21 @@ class ImageMemory:
         groups: Sequence[Sequence[int]],
         runtime: Runtime,
         *,
+        levels: Sequence[Floats] | None = None,
         max_codes: int = 0,
         max_vectors: int = 0,
     ) -> ImageMemory:
-        """From the good scans; see ``DualMemory.build``. ``max_vectors`` bounds all groups together."""
+        """From the good scans; see ``DualMemory.build``. ``max_vectors`` bounds all groups together.
+
+        ``levels`` are ``Expert3D.levels``, where X1 is relative.
+        """
         memories: list[DualMemory] = []
         share = -(-max_vectors // len(groups)) if max_vectors > 0 else 0
         for group in groups:
-            samples = [_sample(c, d, group) for c, d in zip(coded, described, strict=True)]
+            samples = [
+                _sample(c, d, group, None if levels is None else levels[i])
+                for i, (c, d) in enumerate(zip(coded, described, strict=True))
+            ]
             memory = DualMemory.build(samples, runtime, max_codes=max_codes, max_vectors=share)
             if memories:  # the same codes: held once
                 memory = replace(memory, codes=memories[0].codes, centers=memories[0].centers)
@@ -101,14 +108,16 @@ class ImageMemory:
         memories: list[DualMemory] = []
         for i in range(len(groups)):
             own = {key.partition("/")[2]: value for key, value in state.items() if key.startswith(f"{i}/")}
-            memory = DualMemory.from_state({**{key: state[f"0/{key}"] for key in _OF_CODES}, **own}, runtime)
+            memory = DualMemory.from_state(
+                {**{key: state[f"0/{key}"] for key in _OF_CODES if f"0/{key}" in state}, **own}, runtime
+            )
             if memories:
                 memory = replace(memory, codes=memories[0].codes, centers=memories[0].centers)
             memories.append(memory)
         return cls(groups, memories)
 
 
-_OF_CODES = ("codes", "code_scans", "centers")
+_OF_CODES = ("codes", "code_scans", "centers", "levels")
 
 
 class Expert2D:
@@ -246,7 +255,7 @@ def blurred(values: NDArray[np.floating], weight: NDArray[np.floating], sigma: f
     return own.astype(np.float32)
 
 
-def _sample(coded: CodedCloud, described: Described, group: Sequence[int]) -> Sample:
+def _sample(coded: CodedCloud, described: Described, group: Sequence[int], levels: Floats | None) -> Sample:
     """What a good scan gives to the memory of a group of pictures."""
     owners, rows, start = [], [], 0
     for v in group:
@@ -266,4 +275,5 @@ def _sample(coded: CodedCloud, described: Described, group: Sequence[int]) -> Sa
         coded.centers,
         np.concatenate([described.vectors[v].values for v in group]),
         Links.from_pairs(owner[kept], row[kept], len(coded.codes)),
+        levels,
     )

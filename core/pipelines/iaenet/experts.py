@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.backbones.image_features import ImageFeatures, image_features
+from core.backbones.weights import available_weights
 from core.pipelines.iaenet.config import IaenetConfig
 from core.pipelines.iaenet.expert_2d import Described, Expert2D, ImageMemory
 from core.pipelines.iaenet.expert_3d import CodedCloud, Expert3D, Judgement3D
@@ -17,6 +18,7 @@ from core.pipelines.iaenet.memory import MemoryEstimate, estimate_memory
 from core.pipelines.iaenet.pictures import Photographer, Picture
 from core.pipelines.iaenet.sdf import PatchSdf
 from core.pipelines.iaenet.sdf_patches import patch_count
+from core.pipelines.iaenet.sdf_pretraining import ARCHITECTURE, pretrained
 from core.pipelines.iaenet.vectors_2d import SIDE
 from core.progress import Progress
 from core.runtime import Runtime
@@ -80,8 +82,15 @@ class Experts:
             described.append(two.describe(one))
         alone = frame.reference is not None or photographer.count == 1
         groups = [[v] for v in range(photographer.count)] if alone else [list(range(photographer.count))]
+        levels = three.levels(coded) if config.relative else None
         memory = ImageMemory.build(
-            coded, described, groups, runtime, max_codes=config.max_codes, max_vectors=config.max_vectors
+            coded,
+            described,
+            groups,
+            runtime,
+            levels=levels,
+            max_codes=config.max_codes,
+            max_vectors=config.max_vectors,
         )
         progress.update(1.0)
         return cls(frame, three, two, memory), prepared, coded, described
@@ -133,5 +142,13 @@ def estimated_memory(
 
 
 def starting_weights(config: IaenetConfig, runtime: Runtime) -> PatchSdf | None:
-    """The network that the 3D expert's training starts from."""
-    return None
+    """The network that the 3D expert's training starts from; None where it is drawn anew.
+
+    Raises
+    ------
+    WeightsError
+        If a set that the config names is not here.
+    """
+    if config.start == "none" or (config.start == "auto" and not available_weights(ARCHITECTURE)):
+        return None
+    return pretrained(config.start, runtime)[0]
