@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.backbones.pretraining import PretrainSettings, Task, run_pretraining
-from core.backbones.resnet import DEVIATION, MEAN, RESNETS, ResNet
+from core.backbones.resnet import DEVIATION, MEAN, RESNETS, STAGES, ResNet
 from core.errors import ConfigError
 from core.progress import Progress
 from core.runtime import Runtime
@@ -155,7 +155,16 @@ class View:
     def places(self, of_image: Tensor) -> Tensor:
         """Where places (B, P, 2) of the image lie in the view."""
         back = torch.linalg.inv(self.affine[:, :, :2])
-        return (of_image - self.affine[:, None, :, 2]) @ back.mT
+        return _turned(of_image - self.affine[:, None, :, 2], back)
+
+    def shown(self, places: Tensor) -> Tensor:
+        """Which places (B, P, 2) of the image lie at these of the view."""
+        return _turned(places, self.affine[:, :, :2]) + self.affine[:, None, :, 2]
+
+
+def _turned(places: Tensor, matrix: Tensor) -> Tensor:
+    """Places times (B, 2, 2) matrices. Not as a product of matrices, which autocast would round to three digits."""
+    return (places[:, :, None, :] * matrix[:, None]).sum(-1)
 
 
 def random_view(images: Tensor, size: int, draws: np.random.Generator) -> View:
@@ -245,7 +254,7 @@ class ImageTask(Task):
         """InfoNCE over places that both views show; the negatives are all other places of the batch."""
         count = self.settings.batch
         inside = torch.from_numpy(draws.uniform(-0.9, 0.9, (count, 4 * _PLACES, 2)).astype(np.float32))
-        of_image = inside.to(maps.device) @ views[0].affine[:, :, :2].mT + views[0].affine[:, None, :, 2]
+        of_image = views[0].shown(inside.to(maps.device))
         hidden = views[1].places(of_image).abs().amax(-1) > 0.95
         best = hidden.to(torch.uint8).argsort(stable=True, dim=1)[
             :, :_PLACES
@@ -264,8 +273,12 @@ class ImageTask(Task):
         return (functional.cross_entropy(alike, own) + functional.cross_entropy(alike.T, own)) / 2
 
     def weights(self) -> dict[str, Tensor]:
-        state = self.learner.trunk.state_dict()
-        return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+        left_out = STAGES[_KEPT[self.settings.architecture] :]
+        return {
+            name: tensor
+            for name, tensor in self.learner.trunk.state_dict().items()
+            if not name.endswith("num_batches_tracked") and not name.startswith(left_out)
+        }
 
     def describe(self) -> dict[str, Any]:
         s = self.settings
@@ -296,4 +309,6 @@ class ImageTask(Task):
         return {"accuracy on new images": right / (steps * self.settings.batch), "chance": 1 / self.settings.classes}
 
 
+_KEPT = {"resnet18": 3, "wide_resnet50_2": 2}
+"""Stages that are written. Layer3 of the wide one alone is 42 MB, and IAENet takes the first two."""
 _TITLES = {"resnet18": "ResNet-18", "wide_resnet50_2": "Wide-ResNet-50-2"}

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from core.backbones import pretraining
 from core.backbones.pretrain_image import ImageSettings, ImageSource, ImageTask, pretrain_image, random_view
-from core.backbones.resnet import resnet18_tensors
+from core.backbones.resnet import resnet18_tensors, wide_resnet50_2_tensors
 from core.errors import ConfigError
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
@@ -39,7 +39,8 @@ def test_a_place_of_the_image_is_found_in_the_view() -> None:
     images = (ramp * 0.5 + 0.5).expand(5, 3, 65, 65)
     view = random_view(images, 48, np.random.default_rng(0))
     inner = torch.rand(5, 20, 2, generator=torch.Generator().manual_seed(1)) * 1.2 - 0.6
-    of_image = inner @ view.affine[:, :, :2].mT + view.affine[:, None, :, 2]
+    of_image = view.shown(inner)
+    torch.testing.assert_close(of_image, inner @ view.affine[:, :, :2].mT + view.affine[:, None, :, 2])
     torch.testing.assert_close(view.places(of_image), inner, atol=1e-5, rtol=0)
     plain = torch.nn.functional.grid_sample(
         images, torch.nn.functional.affine_grid(view.affine, [5, 3, 48, 48], align_corners=False), align_corners=False
@@ -69,6 +70,13 @@ def test_it_learns_and_its_weights_load(tmp_path: Path, monkeypatch: pytest.Monk
     resnet18_tensors(load_file(tmp_path / "w.safetensors"))  # complete, of the right shapes
 
 
+def test_of_the_wide_trunk_only_two_stages_are_written() -> None:
+    task = ImageTask(ImageSettings(steps=1, architecture="wide_resnet50_2", batch=2, classes=6, size=32), CPU)
+    tensors = task.weights()
+    assert sum(t.numel() for n, t in tensors.items() if "running" not in n) == 4_126_528
+    wide_resnet50_2_tensors(tensors)
+
+
 def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path: Path) -> None:
     pretrain_image(tmp_path / "whole.safetensors", steps=4, runtime=CPU, **SMALL)
     with pytest.raises(Cancelled):
@@ -91,7 +99,7 @@ def test_dense_contrast_is_small_where_views_are_the_same_and_places_differ() ->
     own = torch.stack([line.expand(32, 32), line[:, None].expand(32, 32)], -1).reshape(1, -1, 2)
     maps = []
     for view in views:
-        place = own @ view.affine[:, :, :2].mT + view.affine[:, None, :, 2]
+        place = view.shown(own.expand(3, -1, -1))
         waves = torch.cat([torch.sin(place * f + p) for f in (2.0, 7.0) for p in (0.0, 1.5)], -1)
         which = torch.eye(3)[:, None].expand(3, len(own[0]), 3)
         maps.append(torch.cat([waves, which, torch.zeros(3, len(own[0]), 117)], -1).mT.reshape(3, 128, 32, 32))
