@@ -2,10 +2,12 @@
 
     python -m benchmarks.detection --category DIR[:UNIT]... --preset fast --out docs/results.md
 
-Each pipeline is trained on a category's good training scans and judges its test scans. O-AUROC: area under the ROC
-curve of the object scores. P-AUROC and P-AUPR: ROC area and average precision over all points of all test scans with
-ground truth; a defect that was not judged counts as missed. "good rejected" and "defects found": what the calibrated
-part threshold makes of the test scans (review counts as neither). Seconds are of this machine, reading not counted.
+Each pipeline is trained on a category's good training scans and judges its test scans (``core.evaluation.evaluation``).
+O-AUROC: area under the ROC curve of the object scores, with its 95 % interval over parts. P-AUROC, P-AUPR, AUPRO: ROC
+area, average precision and area under the per-region overlap (up to that share of good points) over the judged points
+of all test scans with ground truth; a defect that was not judged counts as missed. "good rejected" and "defects
+found": what the calibrated part threshold makes of the test scans (review counts as neither). Seconds are of this
+machine, reading not counted.
 """
 
 from __future__ import annotations
@@ -14,48 +16,53 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core import workflow
-from core.datasets.category import Category, ScanEntry, recognise
-from core.errors import CategoryError, NominalError
-from core.evaluation.metrics import o_auroc, p_aupr, p_auroc
+from core.datasets.category import Category, recognise
+from core.errors import NominalError
+from core.evaluation.evaluation import evaluate
+from core.evaluation.intervals import Measure
+from core.evaluation.reports.tables import interval
+from core.evaluation.results import Evaluation
 from core.files import written_whole
 from core.geometry.units import UNITS_IN_MM
 from core.inspection.verdict import Verdict
 from core.pipelines.registry import pipeline_class
 from core.progress import CallbackProgress, Progress
+from core.reporting.summary import plain
 from core.runtime import Runtime
 from core.store.model_file import SUFFIX
 from core.version import VERSION
 
-GOOD = "good"
+POINT_METRICS = ("p_auroc", "p_aupr", "aupro_30", "aupro_1")
 
 
 @dataclass
 class Result:
-    """What one pipeline did on one category; None where it cannot be measured."""
+    """What one pipeline did on one category; metrics that cannot be measured are missing."""
 
     category: str
     pipeline: str
     train_scans: int = 0
     good: int = 0
     defective: int = 0
-    o_auroc: float | None = None
-    p_auroc: float | None = None
-    p_aupr: float | None = None
-    by_defect: dict[str, float | None] = field(default_factory=dict)
+    metrics: Mapping[str, Measure] = field(default_factory=dict)
+    by_defect: dict[str, Measure | None] = field(default_factory=dict)
     good_rejected: int = 0
     defects_found: int = 0
     fit_seconds: float = 0.0
     inspect_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
+
+    def value(self, metric: str) -> float | None:
+        """A metric, None where it could not be measured."""
+        measure = self.metrics.get(metric)
+        return None if measure is None else measure.value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,87 +74,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         category = recognise(folder, unit=unit)
         for pipeline in options.pipelines.split(","):
             keep = None if options.models is None else options.models / f"{category.name}-{pipeline}{SUFFIX}"
-            results.append(evaluate(category, pipeline, options.preset, runtime, _progress(options.quiet), keep))
+            results.append(run(category, pipeline, options.preset, runtime, _progress(options.quiet), keep))
             print(table(results[-1:]).splitlines()[-1], flush=True)
             _write(results, options, runtime)  # after each, so that a long run that is stopped has not been in vain
     print(f"\n{document(results, options.preset, runtime)}")
     return 0
 
 
-def evaluate(
+def run(
     category: Category, pipeline: str, preset: str, runtime: Runtime, progress: Progress, keep: Path | None = None
 ) -> Result:
-    """Train a pipeline on a category's good scans and hold its scores of the test scans against the ground truth.
-
-    With ``keep`` the model is written there.
-    """
-    entries = category.split("test")
-    if not entries:
-        raise CategoryError(f"{category.name} has no test scans", "Give a category with a test folder")
-    result = Result(category.name, pipeline, train_scans=len(category.good_train()))
+    """Train a pipeline on a category's good scans and evaluate it on its test scans. The model goes to ``keep``."""
     config = pipeline_class(pipeline).Config.preset(preset)
+    what = f"{category.name}, {pipeline}"
     start = time.perf_counter()
     model = workflow.train(
-        category,
-        pipeline,
-        config,
-        runtime=runtime,
-        preset=preset,
-        progress=progress.part(0.0, 0.6, f"{category.name}, {pipeline}"),
+        category, pipeline, config, runtime=runtime, preset=preset, progress=progress.part(0.0, 0.6, what)
     )
-    result.fit_seconds = time.perf_counter() - start
+    fit_seconds = time.perf_counter() - start
     if keep is not None:
         workflow.save(model, keep)
-
-    kinds: list[str] = []
-    objects: list[float] = []
-    points: list[NDArray[np.float32]] = []
-    labels: list[NDArray[np.bool_]] = []
-    seconds: list[float] = []
-    judging = progress.part(0.6, 1.0, f"{category.name}, {pipeline}")
-    for entry in judging.over(entries, "test scan {i} of {n}"):
-        try:
-            scan = category.load(entry)
-            start = time.perf_counter()
-            inspection = workflow.inspect(model, scan, Progress())
-        except NominalError as error:
-            result.failures.append(f"{entry.key}: {error}")
-            continue
-        seconds.append(time.perf_counter() - start)
-        kinds.append(kind_of(entry))
-        objects.append(inspection.scores.object)
-        if scan.labels is not None or kinds[-1] == GOOD:
-            points.append(inspection.scores.points)
-            labels.append(np.zeros(len(scan), bool) if scan.labels is None else scan.labels)
-        result.good_rejected += kinds[-1] == GOOD and inspection.verdict is Verdict.REJECT
-        result.defects_found += kinds[-1] != GOOD and inspection.verdict is Verdict.REJECT
-    fill(result, kinds, objects, points, labels)
-    result.inspect_seconds = float(np.median(seconds)) if seconds else 0.0
-    return result
+    found = evaluate(model, category, progress=progress.part(0.6, 1.0, what), seed=runtime.seed)
+    return result_of(found, fit_seconds)
 
 
-def kind_of(entry: ScanEntry) -> str:
-    """The defect type of a test scan, "good" for a good one."""
-    return entry.defect or GOOD
-
-
-def fill(
-    result: Result,
-    kinds: Sequence[str],
-    objects: Sequence[float],
-    points: Sequence[NDArray[np.float32]],
-    labels: Sequence[NDArray[np.bool_]],
-) -> None:
-    """Put the metrics of these test scans into ``result``."""
-    kind, score = np.array(kinds), np.array(objects)
-    bad = kind != GOOD
-    result.good, result.defective = int((~bad).sum()), int(bad.sum())
-    result.o_auroc = _or_none(lambda: o_auroc(score, bad))
-    result.p_auroc = _or_none(lambda: p_auroc(points, labels))
-    result.p_aupr = _or_none(lambda: p_aupr(points, labels))
-    for name in sorted(set(kinds) - {GOOD}):
-        chosen = (kind == GOOD) | (kind == name)
-        result.by_defect[name] = _or_none(partial(o_auroc, score[chosen], bad[chosen]))
+def result_of(found: Evaluation, fit_seconds: float = 0.0) -> Result:
+    """The row of an evaluation."""
+    judged, confusion = found.judged, found.confusion()
+    return Result(
+        category=found.category,
+        pipeline=found.card.pipeline,
+        train_scans=found.card.scan_count,
+        good=sum(not part.defective for part in judged),
+        defective=sum(part.defective for part in judged),
+        metrics=found.metrics,
+        by_defect={one.defect: one.metrics.get("o_auroc") for one in found.by_defect},
+        good_rejected=confusion.good[Verdict.REJECT],
+        defects_found=confusion.defective[Verdict.REJECT],
+        fit_seconds=fit_seconds,
+        inspect_seconds=float(np.median([part.seconds for part in judged])) if judged else 0.0,
+        failures=[f"{part.key}: {part.error}" for part in found.failures],
+    )
 
 
 def document(results: Sequence[Result], preset: str, runtime: Runtime) -> str:
@@ -169,13 +136,13 @@ def document(results: Sequence[Result], preset: str, runtime: Runtime) -> str:
 def table(results: Sequence[Result]) -> str:
     """One row a category and pipeline, and each pipeline's mean where there are several categories."""
     head = (
-        "category", "pipeline", "train", "test good + defective", "O-AUROC", "P-AUROC", "P-AUPR", "good rejected",
-        "defects found", "train s", "inspect s",
+        "category", "pipeline", "train", "test good + defective", "O-AUROC (95 % interval)", "P-AUROC", "P-AUPR",
+        "AUPRO@30 %", "AUPRO@1 %", "good rejected", "defects found", "train s", "inspect s",
     )  # fmt: skip
     rows: list[tuple[str, ...]] = [
         (
-            r.category, r.pipeline, str(r.train_scans), f"{r.good} + {r.defective}", _number(r.o_auroc),
-            _number(r.p_auroc), _number(r.p_aupr), f"{r.good_rejected} of {r.good}",
+            r.category, r.pipeline, str(r.train_scans), f"{r.good} + {r.defective}", _with_interval(r.metrics),
+            *(_number(r.value(name)) for name in POINT_METRICS), f"{r.good_rejected} of {r.good}",
             f"{r.defects_found} of {r.defective}", f"{r.fit_seconds:.1f}", f"{r.inspect_seconds:.2f}",
         )
         for r in results
@@ -183,7 +150,7 @@ def table(results: Sequence[Result]) -> str:
     if len({r.category for r in results}) > 1:
         for pipeline in dict.fromkeys(r.pipeline for r in results):
             of = [r for r in results if r.pipeline == pipeline]
-            means = [_number(_mean([getattr(r, name) for r in of])) for name in ("o_auroc", "p_auroc", "p_aupr")]
+            means = [_number(_mean([r.value(name) for r in of])) for name in ("o_auroc", *POINT_METRICS)]
             rejected, good = sum(r.good_rejected for r in of), sum(r.good for r in of)
             found, defective = sum(r.defects_found for r in of), sum(r.defective for r in of)
             rows.append(
@@ -197,7 +164,10 @@ def table(results: Sequence[Result]) -> str:
 def by_defect(results: Sequence[Result]) -> str:
     """One row a category and pipeline, one column a type of defect."""
     types = list(dict.fromkeys(name for r in results for name in r.by_defect))
-    rows = [(r.category, r.pipeline, *(_number(r.by_defect.get(name)) for name in types)) for r in results]
+    rows = []
+    for r in results:
+        measures = [r.by_defect.get(name) for name in types]
+        rows.append((r.category, r.pipeline, *("" if m is None else _number(m.value) for m in measures)))
     return _markdown(("category", "pipeline", *types), rows)
 
 
@@ -215,11 +185,9 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _or_none(measure: Callable[[], float]) -> float | None:
-    try:
-        return measure()
-    except CategoryError:  # one class alone: nothing to measure
-        return None
+def _with_interval(metrics: Mapping[str, Measure]) -> str:
+    measure = metrics.get("o_auroc")
+    return "" if measure is None else f"{_number(measure.value)} ({interval('o_auroc', measure)})"
 
 
 def _progress(quiet: bool) -> Progress:
@@ -234,7 +202,7 @@ def _write(results: Sequence[Result], options: argparse.Namespace, runtime: Runt
             temporary.write_text(document(results, options.preset, runtime), encoding="utf-8")
     if options.json is not None:
         with written_whole(options.json) as temporary:
-            temporary.write_text(json.dumps([asdict(r) for r in results], indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(plain([asdict(r) for r in results]), indent=1), encoding="utf-8")
 
 
 def _folder(text: str) -> tuple[Path, str]:

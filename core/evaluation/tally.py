@@ -35,7 +35,7 @@ class PointTally:
     Parameters
     ----------
     capacity : int
-        Most distinct scores to keep.
+        Most distinct scores to keep; where even sign, exponent and 3 bits of the mantissa make more, those are kept.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from core.evaluation.intervals import Measure, Rate
-from core.evaluation.results import Evaluation, metric_title
+from core.evaluation.results import Evaluation, Published, metric_title
 from core.inspection.verdict import Verdict
 from core.reporting.text_table import text_table
 from core.version import VERSION
@@ -16,6 +16,7 @@ Cells = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 TYPE_METRICS = ("o_auroc", "p_auroc", "aupro_30")
 NONE = "–"
+_RANKS, _LIMITS = 100, (0.3, 0.01)
 
 
 def summary_line(evaluation: Evaluation) -> str:
@@ -79,6 +80,8 @@ def text_report(evaluation: Evaluation) -> str:
     parts = [summary_line(evaluation)]
     tables = [metric_cells(evaluation), verdict_cells(evaluation), defect_cells(evaluation)]
     parts += [_table(cells, markdown=False) for cells in tables if cells[1]]
+    if evaluation.published is not None and evaluation.published.aupro:
+        parts.append(f"As published codes measure, over all pixels: {_published_line(evaluation.published)}")
     if evaluation.notes:
         parts.append("\n".join(f"Note: {note}" for note in evaluation.notes))
     return "\n\n".join(parts)
@@ -129,6 +132,12 @@ def shown_rate(one: Rate) -> str:
     if one.of == 0:
         return NONE
     return f"{one.count} of {one.of} ({100 * one.low:.0f} … {100 * one.high:.0f} %)"
+
+
+def _published_line(published: Published) -> str:
+    """The figures that papers give most."""
+    overlaps = [f"AUPRO@{100 * limit:g} % {published.aupro[_RANKS, limit]:.3f}" for limit in _LIMITS]
+    return f"P-AUROC {published.p_auroc:.3f}, {', '.join(overlaps)} ({_RANKS} thresholds)"
 
 
 def _number(name: str, value: float) -> str:

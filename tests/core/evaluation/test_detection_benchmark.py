@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
+
+from core.evaluation.intervals import Measure
+from core.evaluation.results import Evaluation, PartResult, TypeResult
+from core.inspection.thresholds import Thresholds
+from core.inspection.verdict import Verdict, decide
+from core.store.model_file import ModelCard
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +28,40 @@ def detection() -> ModuleType:
     return module
 
 
-def test_results_hold_the_metrics_of_each_type_of_defect(detection: ModuleType) -> None:
-    result = detection.Result("bracket", "sca")
-    points = [np.array([0.1, s, np.nan], np.float32) for s in (0.2, 0.4, 0.9, 0.3)]
-    labels = [np.array([False, bad, False]) for bad in (False, False, True, True)]
-    detection.fill(result, ["good", "good", "dent", "burr"], [0.2, 0.4, 0.9, 0.3], points, labels)
-    assert (result.good, result.defective) == (2, 2)
-    assert result.o_auroc == pytest.approx(0.75)
-    assert result.by_defect == {"burr": pytest.approx(0.5), "dent": pytest.approx(1.0)}
-    assert result.p_auroc == pytest.approx(11 / 12)  # of 2 x 6 pairs only 0.3 under 0.4 is wrong
+def test_a_row_holds_what_the_evaluation_found(detection: ModuleType) -> None:
+    at = Thresholds(point=0.5, part=0.35)
+    parts = tuple(
+        PartResult(f"{kind or 'good'}/{i}", Path("x.ply"), kind, score, decide(score, at), seconds)
+        for i, (kind, score, seconds) in enumerate([("", 0.2, 1.0), ("", 0.4, 2.0), ("dent", 0.9, 9.0)])
+    )
+    failed = PartResult("dent/9", Path("x.ply"), "dent", error="It is bent.")
+    card = ModelCard("bracket SCA fast", "sca", "fast", {}, "bracket", "mm", 20, "", "0")
+    metrics = {"o_auroc": Measure(0.75, 0.5, 1.0), "aupro_30": Measure(0.5)}
+    kinds = (TypeResult("dent", 1, dict.fromkeys(Verdict, 0), {"o_auroc": Measure(1.0)}),)
+    found = Evaluation(
+        "bracket", "test", "mm", Path("parts"), card, "CPU", "", at, (*parts, failed), metrics, by_defect=kinds
+    )
+    result = detection.result_of(found, 12.5)
+    assert (result.good, result.defective, result.good_rejected, result.defects_found) == (2, 1, 1, 1)
+    assert result.inspect_seconds == 2.0
+    assert result.failures == ["dent/9: It is bent."]
+    row = detection.table([result]).splitlines()[-1]
+    assert row == (
+        "| bracket | sca | 20 | 2 + 1 | 0.750 (0.500 … 1.000) |  |  | 0.500 |  | 1 of 2 | 1 of 1 | 12.5 | 2.00 |"
+    )
+    assert detection.by_defect([result]).splitlines()[-1] == "| bracket | sca | 1.000 |"
 
 
 def test_what_cannot_be_measured_is_left_empty(detection: ModuleType) -> None:
     result = detection.Result("bracket", "sca")
-    detection.fill(result, ["good", "good"], [0.2, 0.4], [], [])
-    assert result.o_auroc is None
-    assert "| bracket | sca | 0 | 2 + 0 |  |  |  |" in detection.table([result])
+    assert "| bracket | sca | 0 | 0 + 0 |  |  |  |" in detection.table([result])
 
 
 def test_several_categories_get_a_mean(detection: ModuleType) -> None:
     results = [
-        detection.Result(name, "sca", good=3, defective=4, o_auroc=value, good_rejected=1, defects_found=2)
+        detection.Result(
+            name, "sca", good=3, defective=4, metrics={"o_auroc": Measure(value)}, good_rejected=1, defects_found=2
+        )
         for name, value in (("bracket", 0.8), ("gear", 0.9))
     ]
     last = detection.table(results).splitlines()[-1]

@@ -1,14 +1,26 @@
-"""Metrics against values computed by hand and against plain counting."""
+"""Metrics against values computed by hand, plain counting, scikit-learn and a slow overlap."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
 from core.errors import CategoryError
-from core.evaluation.metrics import aupro, aupro_of_clouds, o_aupr, o_auroc, p_aupr, p_auroc
+from core.evaluation.metrics import (
+    aupro,
+    aupro_of_clouds,
+    f1_max,
+    false_reject_rate,
+    o_aupr,
+    o_auroc,
+    p_aupr,
+    p_auroc,
+)
 
 SCORES = np.array(
     [[0.10, 0.20, 0.30, 0.95], [0.15, 0.25, 0.35, 0.60], [0.05, 0.12, 0.40, 0.50], [0.90, 0.22, 0.18, 0.08]]
@@ -134,3 +146,74 @@ def test_aupro_of_clouds_is_aupro_of_the_same_points_and_regions() -> None:
     assert aupro_of_clouds([SCORES.ravel()], [regions.ravel()], thresholds=5) == pytest.approx(0.754167, abs=1e-6)
     with pytest.raises(CategoryError, match="defective points"):
         aupro_of_clouds([SCORES.ravel()], [np.full(16, -1)])
+
+
+@given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=40))
+@settings(max_examples=80, deadline=None)
+def test_areas_are_those_of_scikit_learn(parts: list[tuple[int, bool]]) -> None:
+    values, truth = np.array([v for v, _ in parts], float), np.array([t for _, t in parts])
+    if truth.all() or not truth.any():
+        return
+    assert o_auroc(values, truth) == pytest.approx(roc_auc_score(truth, values))
+    assert o_aupr(values, truth) == pytest.approx(average_precision_score(truth, values))
+    f1, threshold = f1_max(values, truth)
+    precision, recall, _ = precision_recall_curve(truth, values)
+    assert f1 == pytest.approx((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())
+    assert f1_score(truth, values >= threshold) == pytest.approx(f1)
+
+
+def test_points_of_many_scans_against_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    labels = [rng.random(500) < 0.05 for _ in range(6)]
+    scores = [np.round(rng.normal(0, 1, 500) + 1.5 * truth, 1) for truth in labels]
+    assert p_auroc(scores, labels) == pytest.approx(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
+    assert p_aupr(scores, labels) == pytest.approx(
+        average_precision_score(np.concatenate(labels), np.concatenate(scores))
+    )
+
+
+@pytest.mark.parametrize("thresholds", [None, 99, 100, 7])
+@pytest.mark.parametrize("limit", [1.0, 0.3, 0.01])
+def test_aupro_is_that_of_the_definition(
+    thresholds: int | None, limit: float, slow_aupro: Callable[..., float]
+) -> None:
+    rng = np.random.default_rng(2)
+    maps, truths = [], []
+    for _ in range(3):
+        truth = np.zeros((16, 16), bool)
+        for _ in range(3):
+            i, j = rng.integers(0, 13, 2)
+            truth[i : i + 3, j : j + 2] = True
+        maps.append(np.round(rng.normal(0, 1, truth.shape) + 2 * truth, 1))  # rounded: ties within and across
+        truths.append(truth)
+    expected = slow_aupro(maps, truths, limit, thresholds)
+    assert aupro(maps, truths, limit, thresholds=thresholds) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_small_region_counts_as_much_as_a_large_one() -> None:
+    truth = np.zeros((20, 20), bool)
+    truth[2:12, 2:12] = True
+    truth[15, 15] = True
+    scores = np.where(truth, 1.0, np.random.default_rng(0).random((20, 20)) * 0.5)
+    scores[15, 15] = -1.0
+    assert aupro([scores], [truth], 0.01) == pytest.approx(
+        0.5, abs=0.01
+    )  # of two regions one, though 100 of 101 points
+
+
+def test_false_rejects_at_a_recall() -> None:
+    scores = [0.1, 0.2, 0.3, 0.35, 0.9, 0.3, 0.4, 0.8, 0.95]
+    defective = [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert false_reject_rate(scores, defective, 0.25) == 0.0
+    assert false_reject_rate(scores, defective, 0.5) == pytest.approx(1 / 5)
+    assert false_reject_rate(scores, defective, 0.75) == pytest.approx(1 / 5)
+    assert false_reject_rate(scores, defective, 0.76) == pytest.approx(3 / 5)  # all four: 0.3 goes with a good 0.3
+    assert false_reject_rate(scores, defective, 1.0) == pytest.approx(3 / 5)
+    assert false_reject_rate(np.arange(40.0), np.arange(40) >= 20, 0.95) == 0.0
+    with pytest.raises(ValueError, match="recall"):
+        false_reject_rate(scores, defective, 0.0)
+
+
+def test_f1_is_the_best_and_its_threshold_the_highest() -> None:
+    assert f1_max([0.2, 0.9, 0.4, 0.7], [0, 1, 1, 0]) == (pytest.approx(0.8), 0.4)
+    assert f1_max([1.0, 2.0, 3.0], [0, 1, 1]) == (1.0, 2.0)
