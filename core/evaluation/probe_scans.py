@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, RegistrationError
+from core.evaluation.regions import cloud_regions
 from core.geometry.background import ForegroundPolicy
-from core.geometry.clusters import dbscan
-from core.geometry.neighbors import spacing
 from core.geometry.normals import estimate_normals
 from core.geometry.registration import Reference, needs_any_pose, register
 from core.geometry.views import sensor_view
@@ -22,8 +21,6 @@ from core.scan import Scan
 
 Floats = NDArray[np.float32]
 
-_JOINED = 5.0
-"""Labelled points within this many spacings belong to one defect: some 17 neighbours where points lie at random."""
 _NORMAL_NEIGHBORS = 30
 
 
@@ -193,7 +190,7 @@ def _ready(
     labels = scan.labels if defective else np.zeros(len(scan), bool)
     regions = None
     if labels is not None and not scan.organised:
-        regions = _regions(scan.points, labels)
+        regions = cloud_regions(scan.points, labels).astype(np.int64)
     return ProbeScan(scan.name, defective, part, placed, turned, labels, regions, scan.grid, scan.image)
 
 
@@ -205,11 +202,3 @@ def _pose(
     except RegistrationError:
         return np.eye(3), reference.points.mean(axis=0, dtype=np.float64) - points.mean(axis=0, dtype=np.float64)
     return motion[:3, :3], motion[:3, 3]
-
-
-def _regions(points: Floats, labels: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Connected groups of labelled points; -1 elsewhere."""
-    regions = np.full(len(points), -1, np.int64)
-    if labels.any():
-        regions[labels] = dbscan(points[labels], max(_JOINED * spacing(points), 1e-30), 1)
-    return regions

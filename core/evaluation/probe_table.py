@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.evaluation.feature_probe import FeatureRow
+from core.reporting.text_table import text_table
 
 _HEAD = ("features", "input", "category", "O-AUROC", "P-AUROC", "AUPRO@30 %", "s / scan", "channels")
 
@@ -24,7 +25,7 @@ def probe_table(rows: Sequence[FeatureRow], *, markdown: bool = True) -> str:
         )
         for row in rows
     ]
-    return _laid_out(_HEAD, lines, 3, markdown)
+    return text_table(_HEAD, lines, words=3, markdown=markdown)
 
 
 def mean_table(rows: Sequence[FeatureRow], *, markdown: bool = True) -> str:
@@ -52,7 +53,7 @@ def mean_table(rows: Sequence[FeatureRow], *, markdown: bool = True) -> str:
             count = f"{len(common)} of {len({row.category for row in own})}"
             lines.append((name, modality, count, *(_number(v) for v in values), f"{seconds or 0.0:.2f}"))
     head = ("features", "input", "categories", "O-AUROC", "P-AUROC", "AUPRO@30 %", "s / scan")
-    return _laid_out(head, lines, 3, markdown)
+    return text_table(head, lines, words=3, markdown=markdown)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -62,19 +63,3 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _laid_out(head: Sequence[str], lines: Sequence[Sequence[str]], words: int, markdown: bool) -> str:
-    """A table whose first ``words`` columns are left-aligned, the others right-aligned."""
-    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
-
-    def put(cells: Sequence[str]) -> str:
-        padded = [
-            cell.ljust(width) if i < words else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |" if markdown else "  ".join(padded).rstrip()
-
-    dashes = ["-" * width if i < words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-    rule = put(dashes) if markdown else "  ".join("-" * width for width in widths)
-    return "\n".join([put(head), rule, *(put(line) for line in lines)])
