@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.session import ANOMALY
 from app.viewer.field import Field
 from core.inspection.calibration import Calibration
 from core.scores import ScoreMap
+
+ANOMALY = "anomaly"
+"""The map that is the score itself."""
+DIFFERENCE = "<difference>"
+"""One map minus another. No method's map can be called so."""
 
 _SAMPLE = 200_000
 
@@ -25,16 +29,20 @@ def field_of(
         low=low,
         high=high,
         unit=unit if shown.kind == "height" else "",
+        ends=shown.ends,
     )
 
 
 def color_range(key: str, shown: ScoreMap, calibration: Calibration | None) -> tuple[float, float]:
     """The values at the ends of the colours.
 
-    The anomaly score is coloured against the good parts, not against itself, so that a good part looks calm and two
-    parts can be compared: from the median of good points, with the calibrated point threshold in the middle. Other
-    scores span their 2nd to 99.9th percentile; selections and heights lie evenly about 0; weights span 0 to 1.
+    Scores are coloured against the good parts, not against themselves, so that a good part looks calm and two parts
+    or maps can be compared: from the median of good points, with the calibrated point threshold, or what as few good
+    points exceed, in the middle. Where the model does not know that, they span their 2nd to 99.9th percentile.
+    Selections and heights lie evenly about 0; weights span 0 to 1; a difference, which is scaled, -1 to 1.
     """
+    if key == DIFFERENCE:
+        return -1.0, 1.0
     values = _sampled(shown.values)
     if len(values) == 0:
         return 0.0, 1.0
@@ -50,6 +58,9 @@ def color_range(key: str, shown: ScoreMap, calibration: Calibration | None) -> t
         reach = calibration.point_threshold - low
         if reach > 0:
             return low, low + 2 * reach
+    if calibration is not None and shown.kind == "score" and key in calibration.map_scales:
+        low, high = calibration.map_scales[key]
+        return low, 2 * high - low
     low, high = np.quantile(values, (0.02, 0.999))
     return _open(float(low), float(high))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QLineEdit,
     QMainWindow,
+    QMenu,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -42,6 +43,7 @@ from app.icons import icon
 from app.jobs import Job
 from app.menus import Menus, make_tool_bar
 from app.panels.defects import DefectsPanel
+from app.panels.explanation import ExplanationCard
 from app.panels.guide import Guide
 from app.panels.inspect import InspectPanel
 from app.panels.library import LibraryPanel
@@ -59,6 +61,9 @@ from app.weight_store import is_weights_file
 from core.store.model_file import SUFFIX
 
 _STATE_VERSION = 1
+_VIEW_MENU = (
+    "explain", "end_explanation", "", "flip_maps", "show_difference", "show_reference", "", "fit", "save_picture",
+)  # fmt: skip
 _TEXT_ENTRY = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
 
 
@@ -106,7 +111,9 @@ class MainWindow(QMainWindow):
             session, *(self.actions_by_id[name] for name in ("inspect", "train", "open_model"))
         )
         self.thresholds = ThresholdsPanel(session)
-        self.maps = MapsPanel(session)
+        self.maps = MapsPanel(
+            session, *(self.actions_by_id[name] for name in ("explain", "flip_maps", "show_difference"))
+        )
         self.defects = DefectsPanel(session)
         self._panels: tuple[Panel, ...] = (
             self.library, self.inspect_panel, self.thresholds, self.maps, self.defects
@@ -123,6 +130,8 @@ class MainWindow(QMainWindow):
         )
         self._fill_bars()
         self._view = ViewLink(session, self.viewer, self.maps, self.defects)
+        self.card = ExplanationCard(session, self.viewer, self.actions_by_id["end_explanation"])
+        self.view_menu = self._make_view_menu()
         self._first_steps = FirstSteps(session, self.guide, self.actions_by_id)
         self._connect()
         self.set_theme(theme.theme)
@@ -178,13 +187,29 @@ class MainWindow(QMainWindow):
         menus.first_layout_wanted.connect(self._guarded(lambda: self._lay_out_again()))
         self.addToolBar(make_tool_bar(self.actions_by_id))
 
+    def _make_view_menu(self) -> QMenu:
+        """What the right button in the view offers."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for name in _VIEW_MENU:
+            if name:
+                menu.addAction(self.actions_by_id[name])
+            else:
+                menu.addSeparator()
+        return menu
+
+    def _show_view_menu(self, at: QPoint) -> None:
+        self._refresh_actions()
+        self.view_menu.popup(at)
+
     def _connect(self) -> None:
         session, guarded = self.session, self._guarded
         session.scan_changed.connect(guarded(self._show_title))
         session.folder_offered.connect(guarded(self._offer_folder))
         for signal in (
             session.scan_changed, session.model_changed, session.inspection_changed, session.category_changed,
-            session.thresholds_changed, session.jobs.changed,
+            session.thresholds_changed, session.jobs.changed, session.picked_changed, session.map_changed,
+            session.comparison.changed, session.explaining.changed,
         ):  # fmt: skip
             signal.connect(guarded(self._refresh_actions))
         session.undo_stack.indexChanged.connect(guarded(lambda _: self._refresh_actions()))
@@ -193,6 +218,7 @@ class MainWindow(QMainWindow):
         session.jobs.stopped.connect(guarded(self._say_stopped))
         self.theme.changed.connect(guarded(self.set_theme))
         self.viewer.shown_points_changed.connect(guarded(self.status.show_points))
+        self.viewer.menu_wanted.connect(guarded(self._show_view_menu))
         self.library.folder_wanted.connect(guarded(self.do_add_folder))
         self.library.demo_wanted.connect(guarded(self.do_open_demo))
         self.library.training_wanted.connect(guarded(self._train_category))
@@ -208,6 +234,7 @@ class MainWindow(QMainWindow):
             panel.set_theme(theme)
         self.status.set_theme(theme)
         self.guide.set_theme(theme)
+        self.card.set_theme(theme)
         self.viewer.set_theme(theme.dark)
         weights = self.dialog(WeightsDialog)
         if isinstance(weights, WeightsDialog):
@@ -219,6 +246,8 @@ class MainWindow(QMainWindow):
     def _refresh_actions(self) -> None:
         for spec in ACTIONS:
             self.actions_by_id[spec.id].setEnabled(spec.when(self.session))
+        self.actions_by_id["explain"].setVisible(self.session.explaining.possible)
+        self.actions_by_id["show_difference"].setChecked(self.session.comparison.differs)
         stack = self.session.undo_stack
         for action_id, text, name in (
             ("undo", self.tr("&Undo"), stack.undoText()),
@@ -433,6 +462,20 @@ class MainWindow(QMainWindow):
 
     def do_next_defect(self) -> None:
         self.defects.select_next()
+
+    def do_explain(self) -> None:
+        self.session.explaining.ask()
+
+    def do_end_explanation(self) -> None:
+        self.session.explaining.close()
+
+    def do_flip_maps(self) -> None:
+        self.session.comparison.flip()
+        self.maps.show_colors()
+
+    def do_show_difference(self) -> None:
+        self.session.comparison.show_difference(self.actions_by_id["show_difference"].isChecked())
+        self.maps.show_colors()
 
     def do_shortcuts(self) -> None:
         if self.dialog(KeysDialog) is None:

@@ -17,7 +17,10 @@ from app import work
 from app.catalog import Catalog
 from app.category_run import CategoryRun
 from app.commands import ChangeThresholds, ReplaceResult
+from app.comparison import Comparison
+from app.explaining import Explaining
 from app.failures import Failures
+from app.fields import ANOMALY
 from app.jobs import Job, Jobs
 from app.kept import KEPT_POINTS, Document, KeptModels, KeptResults
 from app.known_verdicts import KnownVerdicts
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 
 REFRESH_MS = 30
 """While a threshold is dragged the mask, defects and verdict follow at most this often."""
-ANOMALY = "anomaly"
-"""The map that is the score itself."""
 
 
 class Session(QObject):
@@ -60,6 +61,10 @@ class Session(QObject):
         Makes models.
     weights : WeightStore
         The backbones' weights.
+    comparison : Comparison
+        The map that the shown one is compared with.
+    explaining : Explaining
+        Why the picked point has its score.
 
     Signals
     -------
@@ -127,6 +132,8 @@ class Session(QObject):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(REFRESH_MS)
         self._refresh.timeout.connect(failures.guarded(self._reinspect))
+        self.comparison = Comparison(self)
+        self.explaining = Explaining(self)
 
     # -- what is open
 
@@ -451,6 +458,8 @@ class Session(QObject):
     def close(self) -> None:
         """Stop everything, the worker gets a moment to end, and let the scans and models go."""
         self._refresh.stop()
+        self.explaining.close()
+        self.comparison.let_go()
         self.undo_stack.blockSignals(True)  # it empties itself while the window is taken apart
         self.ended = self.jobs.shutdown()
         self.undo_stack.clear()

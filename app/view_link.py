@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from app import work
-from app.fields import field_of
+from app.explaining import Stage
+from app.fields import ANOMALY, DIFFERENCE, field_of
 from app.jobs import Job
 from app.panels.defects import DefectsPanel
 from app.panels.maps import MapsPanel
 from app.quantities import number
-from app.session import ANOMALY, Session
+from app.session import Session
 from app.viewer.viewer import Viewer
 from core.scan import Scan
 
@@ -53,6 +55,9 @@ class ViewLink(QObject):
         session.result_changed.connect(guarded(self._show_result))
         session.inspection_changed.connect(guarded(self._show_inspection))
         session.map_changed.connect(guarded(self._show_field))
+        session.comparison.changed.connect(guarded(self._show_field))
+        session.explaining.changed.connect(guarded(self._show_explained))
+        session.explaining.arrived.connect(guarded(self._look_at_explained))
         session.picked_changed.connect(guarded(self._show_picked))
         session.thresholds_changed.connect(guarded(self._show_mark))
         viewer.picked.connect(guarded(session.pick))
@@ -105,14 +110,18 @@ class ViewLink(QObject):
 
     def _show_field(self) -> None:
         session = self._session
-        shown = session.maps().get(session.shown_map)
-        if shown is None or session.scan is None:
+        displayed = session.comparison.displayed()
+        if displayed is None or session.scan is None:
             self._viewer.set_field(None)
             return
+        key, shown = displayed
         calibration = session.model.calibration if session.model is not None else None
-        limits = self._maps.current_limits
-        self._viewer.set_field(field_of(session.shown_map, shown, session.scan.unit, calibration, limits))
+        field = field_of(key, shown, session.scan.unit, calibration, self._maps.current_limits)
+        if key == DIFFERENCE:
+            field = dataclasses.replace(field, title=self.tr("More in"))  # the ends of the legend say in which
+        self._viewer.set_field(field)
         self._show_mark()
+        self._show_note()
 
     def _show_reference(self) -> None:
         judged = self._session.judged
@@ -121,7 +130,8 @@ class ViewLink(QObject):
 
     def _show_mark(self) -> None:
         thresholds = self._session.thresholds
-        on_score = self._session.judged is not None and self._session.shown_map == ANOMALY
+        displayed = self._session.comparison.displayed()
+        on_score = displayed is not None and displayed[0] == ANOMALY
         self._viewer.set_threshold_mark(thresholds.point if thresholds is not None and on_score else None)
 
     def _show_inspection(self) -> None:
@@ -135,7 +145,29 @@ class ViewLink(QObject):
         session = self._session
         index = session.picked
         self._viewer.set_picked(-1 if index is None else index)
-        shown = session.maps().get(session.shown_map)
-        if index is not None and shown is not None:
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """The picked point's value in what is shown."""
+        index, displayed = self._session.picked, self._session.comparison.displayed()
+        if index is not None and displayed is not None:
+            shown = displayed[1]
             value = float(shown.values[index])
             self._viewer.set_picked_note(f"{shown.title}: {number(value)}" if np.isfinite(value) else "")
+
+    def _show_explained(self) -> None:
+        """The good surface behind the picked point's score, over it; at its source, where it was measured."""
+        explaining = self._session.explaining
+        found, place = explaining.found, explaining.place
+        words = ""
+        if found is not None and place is not None:
+            if explaining.stage is Stage.SOURCE:
+                words = self.tr("compared with {name}").format(name=place.entry.key)
+            else:
+                words = self.tr("good surface of {name}").format(name=found.source)
+        self._viewer.set_explained(explaining.shown_points, words)
+
+    def _look_at_explained(self) -> None:
+        points = self._session.explaining.shown_points
+        if points is not None and len(points):
+            self._viewer.look_at(points.min(axis=0), points.max(axis=0))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.inspection.thresholds import Thresholds
     from core.inspection.verdict import Inspection
     from core.pipelines.config import Setting
+    from core.pipelines.explanation import Explanation
     from core.pipelines.features import FeatureUse
     from core.runtime import DeviceChoice, Runtime
     from core.scan import Scan
@@ -195,6 +196,13 @@ def score(model: Model, scan: Scan, progress: Progress) -> Judged:
     from core import workflow
 
     return workflow.score(model, scan, progress)
+
+
+def explain(model: Model, scan: Scan, point: int, progress: Progress) -> Explanation | None:
+    """The good surface that the score of a point rests on."""
+    from core import workflow
+
+    return workflow.explain(model, scan, point, progress)
 
 
 def note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,7 +21,7 @@ from app.fields import color_range
 from app.icons import icon
 from app.panels.panel import Panel, label, named
 from app.panels.thresholds import ScoreSpin
-from app.quantities import number
+from app.quantities import count, number
 from app.session import Session
 from app.theme import Theme
 from app.viewer.colormaps import SCORE_MAPS
@@ -32,6 +33,12 @@ KEY = Qt.ItemDataRole.UserRole
 
 class MapsPanel(Panel):
     """Chooses what is shown.
+
+    Parameters
+    ----------
+    session : Session
+    explain, flip, differ : QAction
+        The window's: why a point has its score; the other map; the difference of both.
 
     Signals
     -------
@@ -46,7 +53,7 @@ class MapsPanel(Panel):
     parallel_chosen = Signal(bool)
     score_map_chosen = Signal(str)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, explain: QAction, flip: QAction, differ: QAction) -> None:
         super().__init__()
         self._session = session
         self.mode = ViewMode.HEATMAP
@@ -74,6 +81,14 @@ class MapsPanel(Panel):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.help = label(role="muted")
         self.picked = label()
+        self.why = _button(explain, self.tr("Why here?"))
+        self.others = QComboBox()
+        self.others.setAccessibleName(self.tr("Map to compare with"))
+        self.others.setToolTip(self.tr("The map that the shown one is held against"))
+        self.others.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.others.setMinimumContentsLength(8)
+        self.flip = _button(flip, self.tr("Flip"))
+        self.differ = _button(differ, self.tr("Difference"))
         self.low = ScoreSpin(self.tr("Lowest colour"), self.tr("Value at the lower end of the colours"))
         self.high = ScoreSpin(self.tr("Highest colour"), self.tr("Value at the upper end of the colours"))
         self.auto = QToolButton()
@@ -103,6 +118,14 @@ class MapsPanel(Panel):
         limits.addWidget(label(self.tr("to"), wrap=False))
         limits.addWidget(self.high, 1)
         limits.addWidget(self.auto)
+        comparing = QHBoxLayout()
+        comparing.addWidget(named(self.tr("Compare &with"), self.others))
+        comparing.addWidget(self.others, 1)
+        comparing.addWidget(self.flip)
+        comparing.addWidget(self.differ)
+        picking = QHBoxLayout()
+        picking.addWidget(self.picked, 1)
+        picking.addWidget(self.why, 0, Qt.AlignmentFlag.AlignTop)
         size = QHBoxLayout()
         size.addWidget(self.point_size, 1)
         size.addWidget(self.size_text)
@@ -124,7 +147,8 @@ class MapsPanel(Panel):
         layout.addLayout(form)
         layout.addWidget(self.list, 1)
         layout.addWidget(self.help)
-        layout.addWidget(self.picked)
+        layout.addLayout(comparing)
+        layout.addLayout(picking)
         layout.addLayout(below)
         layout.addLayout(switches)
 
@@ -142,6 +166,9 @@ class MapsPanel(Panel):
         session.model_changed.connect(guarded(self.limits.clear))
         session.map_changed.connect(guarded(self._follow_map))
         session.picked_changed.connect(guarded(self.show_picked))
+        self.others.activated.connect(guarded(self._choose_other))
+        session.comparison.changed.connect(guarded(self._follow_map))
+        session.model_changed.connect(guarded(self._show_why))
         self._show_size()
         session.inspection_changed.connect(guarded(self.show_picked))
         self.refresh()
@@ -155,8 +182,18 @@ class MapsPanel(Panel):
 
     @property
     def current_limits(self) -> tuple[float, float] | None:
-        """The colour range the user chose for the shown map; None for the automatic one."""
-        return self.limits.get(self._session.shown_map)
+        """The colour range the user chose for what is shown; None for the automatic one."""
+        return self.limits.get(self._displayed[0])
+
+    @property
+    def _displayed(self) -> tuple[str, ScoreMap | None]:
+        """What the view shows, and the key that its colour range goes by."""
+        return self._session.comparison.displayed() or (self._session.shown_map, None)
+
+    def show_colors(self) -> None:
+        """Colour by the map, whatever the view shows now."""
+        if self._session.judged is not None and self.mode is not ViewMode.HEATMAP:
+            self.set_mode(ViewMode.HEATMAP)
 
     def refresh(self) -> None:
         """List the maps and modes that the result has."""
@@ -172,6 +209,7 @@ class MapsPanel(Panel):
                 self.list.addTopLevelItem(item)
         self._fill_modes()
         self._follow_map()
+        self._show_why()
         self.show_picked()
 
     def set_mode(self, mode: ViewMode) -> None:
@@ -180,6 +218,9 @@ class MapsPanel(Panel):
         if at >= 0:
             self.modes.setCurrentIndex(at)
             self._choose_mode(at)
+
+    def _show_why(self) -> None:
+        self.why.setVisible(self._session.explaining.possible)
 
     def show_picked(self) -> None:
         """The picked point's place and its value in every map."""
@@ -242,8 +283,10 @@ class MapsPanel(Panel):
     def _choose(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:
             self._session.show_map(item.data(0, KEY))
-            if self._session.judged is not None and self.mode is not ViewMode.HEATMAP:
-                self.set_mode(ViewMode.HEATMAP)
+            self.show_colors()
+
+    def _choose_other(self, row: int) -> None:
+        self._session.comparison.choose(self.others.itemData(row))
 
     def _follow_map(self) -> None:
         key = self._session.shown_map
@@ -252,9 +295,39 @@ class MapsPanel(Panel):
             if item is not None and item.data(0, KEY) == key:
                 with QSignalBlocker(self.list):
                     self.list.setCurrentItem(item)
-        shown = self._session.maps().get(key)
-        self.help.setText(shown.help if shown is not None else self.tr("Maps are listed here after an inspection."))
+        self._fill_others()
+        shown = self._displayed[1]
+        self.help.setText(self._help(shown))
         self._show_limits(shown)
+
+    def _fill_others(self) -> None:
+        maps, key = self._session.maps(), self._session.shown_map
+        with QSignalBlocker(self.others):
+            self.others.clear()
+            self.others.addItem(self.tr("no other map"), None)
+            for other, its in maps.items():
+                if other != key:
+                    self.others.addItem(its.title, other)
+            self.others.setCurrentIndex(max(0, self.others.findData(self._session.comparison.reference)))
+        self.others.setEnabled(len(maps) > 1)
+
+    def _help(self, shown: ScoreMap | None) -> str:
+        if shown is None:
+            return self.tr("Maps are listed here after an inspection.")
+        current = self._session.comparison.current
+        if current is None:
+            return shown.help
+        low, high = shown.ends
+        scale = (
+            self.tr("0 is the middle of good points in each map, 1 what almost no good point exceeds.")
+            if current.good
+            else self.tr("0 is the middle of this part's points in each map, 1 its highest thousandth.")
+        )
+        one, two, both = (count(n) for n in current.above)
+        return self.tr(
+            "Red: more in {high}; blue: more in {low}. {scale} Points above 1: {one} in {high}, {two} in {low}, "
+            "{both} in both."
+        ).format(high=high, low=low, scale=scale, one=one, two=two, both=both)
 
     def _show_limits(self, shown: ScoreMap | None) -> None:
         usable = shown is not None and shown.kind != "label"
@@ -264,7 +337,7 @@ class MapsPanel(Panel):
             return
         model = self._session.model
         low, high = self.current_limits or color_range(
-            self._session.shown_map, shown, None if model is None else model.calibration
+            self._displayed[0], shown, None if model is None else model.calibration
         )
         self.low.show_value(low, high - low)
         self.high.show_value(high, high - low)
@@ -273,13 +346,14 @@ class MapsPanel(Panel):
     def _choose_range(self) -> None:
         low, high = self.low.value(), self.high.value()
         if high > low:
-            self.limits[self._session.shown_map] = (low, high)
+            self.limits[self._displayed[0]] = (low, high)
             self.auto.setEnabled(True)
             self.range_chosen.emit((low, high))
 
     def _auto(self) -> None:
-        self.limits.pop(self._session.shown_map, None)
-        self._show_limits(self._session.maps().get(self._session.shown_map))
+        key, shown = self._displayed
+        self.limits.pop(key, None)
+        self._show_limits(shown)
         self.range_chosen.emit(None)
 
     def _choose_size(self, size: int) -> None:
@@ -302,6 +376,16 @@ class MapsPanel(Panel):
     def _toggle_parallel(self, on: bool) -> None:
         self._session.settings.parallel = on
         self.parallel_chosen.emit(on)
+
+
+def _button(action: QAction, text: str) -> QToolButton:
+    """A button for one of the window's actions, with shorter words."""
+    action.setIconText(text)
+    result = QToolButton()
+    result.setDefaultAction(action)
+    result.setAccessibleName(text)
+    result.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    return result
 
 
 def value_text(shown: ScoreMap, index: int) -> str:

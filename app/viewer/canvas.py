@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pyvistaqt import QtInteractor
 
@@ -27,8 +27,8 @@ class Canvas(QtInteractor):
         The user turned, shifted or zoomed: the camera is another, nothing is drawn yet.
     grabbed, released
         A button went down or up.
-    clicked, double_clicked : QPointF
-        Where, in the widget's pixels.
+    clicked, double_clicked, menu_wanted : QPointF
+        Where, in the widget's pixels. A menu is wanted by a click of the right button, or by the menu key.
     painted : float
         The scene was rendered, in so many milliseconds.
     """
@@ -38,6 +38,7 @@ class Canvas(QtInteractor):
     released = Signal()
     clicked = Signal(QPointF)
     double_clicked = Signal(QPointF)
+    menu_wanted = Signal(QPointF)
     painted = Signal(float)
 
     _stale = True
@@ -109,10 +110,18 @@ class Canvas(QtInteractor):
         super().mouseReleaseEvent(event)
         self.released.emit()
         start, self._pressed_at = self._pressed_at, None
-        if start is None or event.button() != Qt.MouseButton.LeftButton:
+        if start is None or (event.position() - start).manhattanLength() >= QApplication.startDragDistance():
             return
-        if (event.position() - start).manhattanLength() < QApplication.startDragDistance():
+        if event.button() == Qt.MouseButton.LeftButton:
             self.clicked.emit(event.position())
+        elif event.button() == Qt.MouseButton.RightButton:
+            self.menu_wanted.emit(event.position())
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """From the keyboard. The mouse's is sent on some systems when the button goes down, which begins a drag."""
+        event.accept()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.menu_wanted.emit(QPointF(self.rect().center()))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._pressed_at = None  # its release is no click

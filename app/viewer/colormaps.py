@@ -43,6 +43,7 @@ class Theme:
     missed: Rgb  # ... that was not
     false_alarm: Rgb  # marked where nothing is wrong
     reference: Rgb
+    explained: Rgb  # a good surface laid over the part; in no colour map
     text: Rgb
     quiet: Rgb  # secondary text
     panel: Rgb  # behind text
@@ -61,6 +62,7 @@ DARK = Theme(
     missed=(226, 64, 208),
     false_alarm=(255, 158, 24),
     reference=(92, 176, 255),
+    explained=(255, 64, 232),
     text=(236, 239, 243),
     quiet=(164, 171, 181),
     panel=(22, 25, 30),
@@ -78,6 +80,7 @@ LIGHT = Theme(
     missed=(178, 22, 162),
     false_alarm=(216, 118, 0),
     reference=(24, 108, 206),
+    explained=(200, 0, 178),
     text=(26, 29, 34),
     quiet=(88, 95, 105),
     panel=(255, 255, 255),

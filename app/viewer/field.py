@@ -40,6 +40,8 @@ class Field:
         Values at the ends of the colour bar. Beyond them the end colours hold. Ignored for ``label``.
     unit : str
         Shown behind the title; empty for none.
+    ends : (str, str)
+        Words for the lowest and the highest colour; empty for none.
     """
 
     values: NDArray[np.floating]
@@ -48,6 +50,7 @@ class Field:
     low: float = 0.0
     high: float = 1.0
     unit: str = ""
+    ends: tuple[str, str] = ("", "")
 
     @property
     def diverging(self) -> bool:

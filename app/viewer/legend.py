@@ -27,8 +27,9 @@ class Bar:
     colors: NDArray[np.uint8]  # (256, 3), low to high
     low: float
     high: float
-    signed: bool = False  # the ends are named "above" and "below", and numbers carry their sign
+    signed: bool = False  # numbers carry their sign
     unknown: bool = False  # some points have no value
+    ends: tuple[str, str] = ("", "")  # what the lowest and the highest colour stand for
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,7 @@ class Legend:
 
     def __init__(self) -> None:
         self.content: Bar | Key | None = None
+        self.extra: tuple[tuple[Rgb, str], ...] = ()  # what is laid over the part, whatever the mode
         self.mark: float | None = None
         self.text_not_judged = "not judged"
         self.text_threshold = "threshold"
@@ -95,9 +97,13 @@ class Legend:
     def paint(self, painter: QPainter, view: QRectF, theme: Theme) -> None:
         """Draw into ``view``; nothing where it would leave no room for the part."""
         self.rect = QRectF()
-        if self.content is None or view.width() < _LEAST_WIDTH or view.height() < _LEAST_HEIGHT:
+        if view.width() < _LEAST_WIDTH or view.height() < _LEAST_HEIGHT:
             return
         metrics = QFontMetricsF(painter.font())
+        if self.extra:
+            view = self._paint_extra(painter, view, theme, metrics)
+        if self.content is None:
+            return
         width, height = self._size(metrics, view.width(), view.height())
         self.rect = QRectF(view.right() - _PAD - width, view.top() + _PAD, width, height)
         draw_panel(painter, self.rect, theme)
@@ -114,6 +120,18 @@ class Legend:
             self._paint_bar(painter, below, theme, metrics, self.content)
         else:
             self._paint_key(painter, below, theme, metrics, self.content)
+
+    def _paint_extra(self, painter: QPainter, view: QRectF, theme: Theme, metrics: QFontMetricsF) -> QRectF:
+        """A panel with swatches in the corner; returns the view that is left below it."""
+        line = metrics.height() + 4
+        width = max(metrics.horizontalAdvance(name) for _, name in self.extra) + 20
+        width = min(width, max(90.0, min(view.width() * 0.4, 260.0)))
+        rect = QRectF(0, 0, width + 2 * _PAD, len(self.extra) * line + 0.9 * _PAD)
+        rect.moveTopRight(QPointF(view.right() - _PAD, view.top() + _PAD))
+        draw_panel(painter, rect, theme)
+        inner = rect.adjusted(_PAD, _PAD * 0.5, -_PAD, 0)
+        self._paint_key(painter, inner, theme, metrics, Key("", self.extra))
+        return view.adjusted(0, rect.height() + 5, 0, 0)
 
     def _title(self) -> str:
         assert self.content is not None
@@ -138,6 +156,7 @@ class Legend:
                 labels.append(number(self.mark, span / 10))
             numbers = max((metrics.horizontalAdvance(text) for text in labels), default=30.0) + _BAR_WIDTH + 16
             extra = metrics.horizontalAdvance(self.text_not_judged) + _BAR_WIDTH + 8 if content.unknown else 0.0
+            extra = max(extra, *(metrics.horizontalAdvance(words) for words in content.ends))
             height = min(view_height * 0.62, 340.0) if view_height > 260 else view_height - 2 * _PAD
             return min(max(numbers, title, extra) + 2 * _PAD, widest), height
         assert content is not None
@@ -161,6 +180,7 @@ class Legend:
                 metrics.elidedText(self.text_not_judged, Qt.TextElideMode.ElideRight, words.width()),
             )
             room = room.adjusted(0, 0, 0, -line - 6)
+        room = self._paint_ends(painter, room, theme, metrics, bar.ends)
         strip = QRectF(room.left(), room.top() + line / 2, _BAR_WIDTH, room.height() - line)
         if strip.height() < 20:
             return
@@ -203,6 +223,22 @@ class Legend:
             beyond = "↑" if self.mark > bar.high else "↓" if self.mark < bar.low else ""
             self._number(painter, strip.right() + 9, marked, beyond + number(self.mark, span / 10), line)
             painter.restore()
+
+    @staticmethod
+    def _paint_ends(
+        painter: QPainter, room: QRectF, theme: Theme, metrics: QFontMetricsF, ends: tuple[str, str]
+    ) -> QRectF:
+        """Words above and below the strip; returns the room that is left between them."""
+        line = metrics.height()
+        low, high = (metrics.elidedText(words, Qt.TextElideMode.ElideRight, room.width()) for words in ends)
+        painter.setPen(color(theme.quiet))
+        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        if high:
+            painter.drawText(QRectF(room.left(), room.top(), room.width(), line), align, high)
+        if low:
+            painter.drawText(QRectF(room.left(), room.bottom() - line, room.width(), line), align, low)
+        near = 0.6 * line  # the strip keeps half a line for its outermost number anyway
+        return room.adjusted(0, near if high else 0, 0, -near if low else 0)
 
     @staticmethod
     def _number(painter: QPainter, x: float, y: float, text: str, line: float) -> None:

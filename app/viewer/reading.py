@@ -42,7 +42,10 @@ def legend_of(scene: Scene) -> Bar | Key | None:
         return Key(field.title, tuple(entries))
     low, high = scene.range
     colors = table_for(field.kind, scene.score_map)
-    return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown)
+    ends = field.ends
+    if field.kind == "height" and not any(ends):
+        ends = (_tr("below"), _tr("above"))
+    return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown, ends=ends)
 
 
 def _tr(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is drawn in three dimensions: five clouds, built once, whose arrays are replaced. Knows VTK, not Qt."""
+"""What is drawn in three dimensions: a few clouds, built once, whose arrays are replaced. Knows VTK, not Qt."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _THIN_COVER = 0.6  # of that while the view moves: a software renderer's time go
 _SMALLEST, _LARGEST = 2.0, 28.0  # pixels
 _SOFT, _STRONG = 5.0, 2.0  # eye-dome lighting where colours must be read off, and where it alone shows the shape
 _CONTOUR = 2.5  # pixels of rim on each side of a marked region
+_EXPLAINED = ("explained", "explained behind")
+_DOT, _DOT_PIXELS = 0.5, (2.5, 9.0)  # a good surface is drawn as dots with gaps, through which the part is seen
 
 
 class _Surround:
@@ -83,6 +85,8 @@ class Scene:
             "contour": Cloud(self._table, shaded=False),
             "marked": Cloud(self._table),
             "reference": Cloud(self._table, shaded=False),
+            "explained": Cloud(self._table, shaded=False),
+            "explained behind": Cloud(self._table, shaded=False),
         }
         for cloud in self.clouds.values():
             renderer.AddActor(cloud.actor)
@@ -104,6 +108,7 @@ class Scene:
         self.names: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self.spacing = 0.0
         self.range = (0.0, 1.0)
+        self._explained_spacing = self._explained_size = 0.0
 
     # What is shown
 
@@ -180,6 +185,30 @@ class Scene:
         cloud.set_color(self.theme.reference, 0.28)
         cloud.show(True)
 
+    def set_explained(self, points: NDArray[np.float32] | None) -> None:
+        """Lay these points, (k, 3), over the part; where they lie behind it they shine through faintly."""
+        for name in _EXPLAINED:
+            self.clouds[name].clear()
+        if points is None or not len(points):
+            return
+        few = np.ascontiguousarray(points[display_order(len(points), self._coarse_limit)], dtype=np.float32)
+        for name in _EXPLAINED:
+            self.clouds[name].set_points(few)
+            self.clouds[name].show(True)
+        self._explained_spacing = surface_spacing(few)
+        self._explained_size = float(np.linalg.norm(np.ptp(few, axis=0)))
+        self._paint_explained()
+
+    def _paint_explained(self) -> None:
+        for name, opacity in zip(_EXPLAINED, (1.0, 0.3), strict=True):
+            if self.clouds[name].count:
+                self.clouds[name].set_color(self.theme.explained, opacity)
+
+    @property
+    def explained(self) -> bool:
+        """Whether a good surface lies over the part."""
+        return bool(self.clouds["explained"].count)
+
     # How it is painted
 
     @property
@@ -237,6 +266,7 @@ class Scene:
                 cloud.set_color(theme.dimmed if mode is ViewMode.MASK else theme.part)
         if self.clouds["reference"].count:
             self.clouds["reference"].set_color(theme.reference, 0.28)
+        self._paint_explained()
         self.paint_marked()
 
     def _truth_colors(self) -> NDArray[np.uint8]:
@@ -336,6 +366,9 @@ class Scene:
             self.clouds[name].set_size(size * factor)
         self.clouds["contour"].set_size((size + 2 * _CONTOUR) * factor)
         self.clouds["reference"].set_size(2.0 * factor)
+        dot = float(np.clip(_DOT * self._explained_spacing * pixels_per_unit, *_DOT_PIXELS))
+        for name in _EXPLAINED:
+            self.clouds[name].set_size(dot * factor)
         self._lift_marked(size + 2 * _CONTOUR, pixels_per_unit)
         return size
 
@@ -345,8 +378,9 @@ class Scene:
         eye = np.array(camera.GetPosition())
         sight = np.array(camera.GetFocalPoint()) - eye
         parallel = bool(camera.GetParallelProjection())
-        for name, share in (("contour", 0.8), ("marked", 1.4)):
+        for name, share in (("contour", 0.8), ("marked", 1.4), ("explained", 2.0)):
             self.clouds[name].lift(share * width / pixels_per_unit, eye, sight, parallel)
+        self.clouds["explained behind"].lift(self._explained_size, eye, sight, parallel)  # before any bump in it
 
     def set_theme(self, theme: Theme) -> None:
         """Other colours for the background and everything without a map."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QHideEvent, QImage, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -31,6 +31,7 @@ __all__ = ["Field", "ViewMode", "Viewer"]
 log = logging.getLogger(__name__)
 
 REST_DELAY_MS = 180
+_SAME_PLACE = 14.0  # pixels from the picked point within which the right button means that point
 
 
 class Viewer(QWidget):
@@ -51,11 +52,14 @@ class Viewer(QWidget):
     -------
     picked : int
         Index into the scan's points of what the user clicked on, -1 for nothing.
+    menu_wanted : QPoint
+        The user asked for what can be done here; where, on the screen. What is under the mouse is picked.
     shown_points_changed : int, int
         Points displayed at rest, points measured.
     """
 
     picked = Signal(int)
+    menu_wanted = Signal(QPoint)
     shown_points_changed = Signal(int, int)
 
     def __init__(
@@ -102,6 +106,7 @@ class Viewer(QWidget):
         self._canvas.released.connect(self._on_released)
         self._canvas.clicked.connect(self._on_clicked)
         self._canvas.double_clicked.connect(self._on_double_clicked)
+        self._canvas.menu_wanted.connect(self._on_menu_wanted)
         self._canvas.painted.connect(self._on_painted)
 
         self.set_theme(self.palette().color(QPalette.ColorRole.Window).lightness() < 128)
@@ -127,6 +132,7 @@ class Viewer(QWidget):
         self._notes.defects, self._notes.selected, self._notes.hidden_defects = (), None, frozenset()
         self._set_picked(-1)
         self._notes.legend.mark = None
+        self._notes.legend.extra = ()
         self._hint.setVisible(scan is None)
         if scan is None:
             self._rig.forget_part()
@@ -192,6 +198,14 @@ class Viewer(QWidget):
         self._scene.set_reference(points)
         self._touch("colors")
 
+    def set_explained(self, points: NDArray[np.float32] | None, label: str = "") -> None:
+        """Lay a good surface, (k, 3), over the part as dots; the legend says ``label`` of it. None takes it away."""
+        if self._closed or (points is None and not self._scene.explained):
+            return
+        self._scene.set_explained(points)
+        self._notes.legend.extra = ((self._scene.theme.explained, label),) if self._scene.explained and label else ()
+        self._touch("size")
+
     def set_defects(self, defects: Sequence[Outlined]) -> None:
         """Outline these defects and number them. The selected one stays selected if its id is still among them."""
         self._notes.defects = tuple(defects)
@@ -208,9 +222,14 @@ class Viewer(QWidget):
     def fly_to(self, defect: Outlined) -> None:
         """Outline a defect and move the camera to it, turning to its side of the part where it is not in sight."""
         self.outline(defect)
+        low, high = np.asarray(defect.bounds, dtype=np.float64)
+        self.look_at(low, high)
+
+    def look_at(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> None:
+        """Move the camera to a box of the part, turning to its side where it is not in sight."""
         if self._scan is None:
             return
-        low, high = np.asarray(defect.bounds, dtype=np.float64)
+        low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
         centre = (low + high) / 2
         pose = self._rig.pose
         direction = facing(self._scene.points[:MOVING_LIMIT], centre, float(np.linalg.norm(high - low)), pose.direction)
@@ -274,6 +293,7 @@ class Viewer(QWidget):
         theme = DARK if dark else LIGHT
         self._scene.set_theme(theme)
         self._notes.theme = theme
+        self._notes.legend.extra = tuple((theme.explained, words) for _, words in self._notes.legend.extra)
         palette = self._hint.palette()
         for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text):
             palette.setColor(role, QColor(*theme.quiet))
@@ -341,6 +361,15 @@ class Viewer(QWidget):
         index = self.point_at(at.x(), at.y())
         self.set_picked(index)
         self.picked.emit(index)
+
+    def _on_menu_wanted(self, at: QPointF) -> None:
+        x, y = self.pixel_of(self._picked) if self._picked >= 0 else (np.nan, np.nan)
+        if not np.hypot(at.x() - x, at.y() - y) < _SAME_PLACE:
+            index = self.point_at(at.x(), at.y())
+            if index >= 0:
+                self.set_picked(index)
+                self.picked.emit(index)
+        self.menu_wanted.emit(self._canvas.mapToGlobal(at.toPoint()))
 
     def _on_double_clicked(self, at: QPointF) -> None:
         """Turn about the point under the cursor from now on."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -23,6 +23,7 @@ class FakeViewer(QWidget):
     """Takes what the view is told, and keeps it."""
 
     picked = Signal(int)
+    menu_wanted = Signal(QPoint)
     shown_points_changed = Signal(int, int)
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class FakeViewer(QWidget):
         return image
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        names = "fly_to outline fit view shut"
+        names = "fly_to look_at outline fit view shut"
         if name.startswith("set_") or name in names.split():
             return lambda *arguments: self.calls.append((name, arguments))
         raise AttributeError(name)
