@@ -9,6 +9,7 @@ from core.pipelines.base import Pipeline
 
 _PIPELINES = {
     "sca": "core.pipelines.sca.pipeline:ScaPipeline",
+    "iaenet": "core.pipelines.iaenet.pipeline:IaenetPipeline",
     "deviation": "core.pipelines.deviation.pipeline:DeviationPipeline",
 }
 

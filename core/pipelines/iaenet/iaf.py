@@ -20,7 +20,11 @@ _LEAST = 1e-7
 def _perceptron(outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in pairwise(_WIDTHS):
-        layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
+        linear = nn.Linear(a, b)
+        # The normalisation takes this bias away again. Its gradient is rounding alone, which Adam would blow up to full
+        # steps that the running mean then lags behind.
+        nn.init.zeros_(linear.bias).requires_grad_(False)
+        layers += [linear, nn.BatchNorm1d(b), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(_WIDTHS[-1], outputs))
 
 

@@ -15,6 +15,9 @@ from core.runtime import Runtime
 
 Floats = NDArray[np.float32]
 
+_AT_ONCE = 65_536
+"""Points whose mean and variance are taken at once."""
+
 
 @dataclass(frozen=True)
 class IafSettings:
@@ -67,7 +70,8 @@ def train_iaf(
         torch.manual_seed(int(torch.randint(2**31, (), generator=draws)))
         model = ImportanceAwareFusion()
     model.to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     steps = settings.epochs * -(-len(inputs) // settings.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for epoch in range(settings.epochs):
@@ -90,7 +94,25 @@ def train_iaf(
             losses.append(float(loss.detach()))
         progress.metric("fusion loss", epoch + 1, float(np.mean(losses)))
         progress.update((epoch + 1) / settings.epochs, f"fusion, epoch {epoch + 1} of {settings.epochs}")
+    _settle(model, inputs, settings.points, draws)
     return model.eval().requires_grad_(False)
+
+
+def _settle(model: ImportanceAwareFusion, inputs: Sequence[torch.Tensor], points: int, draws: torch.Generator) -> None:
+    """Give the normalisations the mean and variance under the final weights, instead of those of the last steps."""
+    norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm1d)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean over all that follows
+    device = norms[0].weight.device
+    table = torch.cat([one[_some(len(one), points, draws)] for one in inputs])
+    table = table[torch.randperm(len(table), generator=draws)]
+    with torch.no_grad():
+        for part in table.chunk(-(-len(table) // _AT_ONCE)):
+            model(part.to(device))
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _some(count: int, at_most: int, draws: torch.Generator) -> torch.Tensor:

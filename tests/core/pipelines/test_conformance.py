@@ -28,6 +28,10 @@ LESS_WORK = {
     "batch": 2,
     "anchors": 48,
     "copies": 1,
+    "views": 2,
+    "samples": 3,
+    "iaf_epochs": 3,
+    "steps": 1,
     "background": "none",
 }
 """Fields that make a fit long, where a config has them; and no table is looked for below parts that have none."""

@@ -107,3 +107,11 @@ def test_training_can_be_cancelled() -> None:
     progress.cancel()
     with pytest.raises(Cancelled):
         train_iaf(*maps_with_a_blind_expert(2), SETTINGS, CPU, progress)
+
+
+def test_inputs_that_differ_by_rounding_train_to_the_same_fusion() -> None:
+    maps, labels = maps_with_a_blind_expert(3)
+    near = [(one * np.float32(1 + 1e-6)).astype(np.float32) for one in maps]
+    table = torch.from_numpy(np.concatenate(maps))
+    found = [train_iaf(given, labels, SETTINGS, CPU, Progress())(table)[1] for given in (maps, near)]
+    assert np.corrcoef(found[0].numpy(), found[1].numpy())[0, 1] > 0.999
