@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -30,6 +30,7 @@ class FakeViewer(QWidget):
         super().__init__()
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.setMinimumSize(200, 150)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def last(self, name: str) -> Any:
         """The arguments of the last call of that name; one argument stands alone."""
