@@ -155,18 +155,21 @@ class Expert3D:
         return CodedCloud(cloud, cut, encoded(self.model, cut.points, self.runtime))
 
     def levels(self, coded: Sequence[CodedCloud]) -> list[Floats]:
-        """For each patch of the good scans the distance that its points have in the mean, rebuilt from other scans.
+        """For each patch of the good scans the evidence that it gives in the mean, rebuilt from other scans.
 
-        With ``settings.relative``, ``judge`` holds distances against the levels of the patches that were found; hand
+        With ``settings.relative``, ``judge`` holds the evidence against the levels of the patches that were found; hand
         them to the memory as ``Sample.levels``.
         """
         scans = np.repeat(np.arange(len(coded)), [len(one.codes) for one in coded])
         bank = Bank(torch.cat([one.codes for one in coded]).cpu().numpy(), scans, self.runtime)
         result = []
         for i, one in enumerate(coded):
-            rebuilt = self._rebuilt(one, bank, i if len(coded) > 1 else None).values
+            rebuilt = self._rebuilt(one, bank, i if len(coded) > 1 else None)
+            if self.settings.evidence == "residual":
+                result.append(rebuilt.residual.cpu().numpy())
+                continue
             every = max(1, one.cut.points.shape[1] // _LEVEL_POINTS)
-            found = self.distances(rebuilt, replace(one.cut, points=one.cut.points[:, ::every]))
+            found = self.distances(rebuilt.values, replace(one.cut, points=one.cut.points[:, ::every]))
             result.append(found.mean(dim=1).cpu().numpy())
         return result
 
@@ -187,16 +190,14 @@ class Expert3D:
         """
         with torch.inference_mode():
             rebuilt = self._rebuilt(coded, bank, without)
-            distances = self.distances(rebuilt.values, coded.cut)
+            residual = self.settings.evidence == "residual"
+            if residual:
+                found = rebuilt.residual[:, None].expand(coded.cut.points.shape[:2])
+            else:
+                found = self.distances(rebuilt.values, coded.cut)
             if self.settings.relative:
-                if bank.levels is None:
-                    raise ValueError("relative distances need a bank with levels")
-                levels = torch.from_numpy(bank.levels).to(distances.device)
-                usual = levels.median()
-                distances = (
-                    distances * (usual / levels[rebuilt.rows].mean(dim=1).clamp_min(_LEAST_LEVEL * usual))[:, None]
-                )
-            values, patch = merged(distances, coded.cut.patches.neighbors, coded.cloud)
+                found = found * _share_of_usual(bank, rebuilt.rows)[:, None]
+            values, patch = merged(found, coded.cut.patches.neighbors, coded.cloud, mean=residual)
         return Judgement3D(values, rebuilt.residual.cpu().numpy(), rebuilt.rows, rebuilt.distances.cpu().numpy(), patch)
 
     def distances(self, codes: Tensor, cut: NormalizedPatches) -> Tensor:
@@ -221,8 +222,19 @@ class Expert3D:
         return cls(load_sdf(tensors, runtime.device), settings, runtime)
 
 
-def merged(distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """The least distance of each point over the patches that it lies in.
+def _share_of_usual(bank: Bank, rows: Tensor) -> Tensor:
+    """(G,) what brings the evidence of patches, rebuilt from (G, k) ``rows``, to the usual level."""
+    if bank.levels is None:
+        raise ValueError("relative scores need a bank with levels")
+    levels = torch.from_numpy(bank.levels).to(rows.device)
+    usual = levels.median()
+    return usual / levels[rows].mean(dim=1).clamp_min(_LEAST_LEVEL * usual)
+
+
+def merged(
+    distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats, *, mean: bool = False
+) -> tuple[Floats, NDArray[np.int64]]:
+    """The least evidence of each point over the patches that it lies in, or the mean of it.
 
     Parameters
     ----------
@@ -236,7 +248,7 @@ def merged(distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats) -> tu
     values : (N,) float32
         Points in no patch take the value of the nearest point in one.
     patch : (N,) int64
-        The patch that the value is from; of several with the same, the first.
+        The patch with the least of a point; of several with the same, the first.
     """
     members = torch.from_numpy(neighbors).to(distances.device)
     flat, number = members.flatten(), len(cloud)
@@ -247,6 +259,10 @@ def merged(distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats) -> tu
     holds = distances.flatten() == least[flat]
     owner.scatter_reduce_(0, flat[holds], patch[holds], "amin")
     values, owners = least.cpu().numpy(), owner.cpu().numpy()
+    if mean:
+        count = np.bincount(neighbors.ravel(), minlength=number)
+        total = np.bincount(neighbors.ravel(), distances.flatten().cpu().numpy(), minlength=number)
+        values = np.where(count > 0, total / np.maximum(count, 1), np.inf).astype(np.float32)
     bare = ~np.isfinite(values)
     if bare.any():
         covered = np.flatnonzero(~bare)

@@ -28,9 +28,13 @@ class SdfSettings:
         the same code wherever and however it lies.
     unit : "patch" or "scan"
         X1 in sizes of the patch (paper), or in the scan's unit, which weighs patches of all sizes alike.
+    evidence : "distance" or "residual"
+        What X1 is: the distance of a point to the rebuilt surface, the least of its patches (paper, eq. 2); or how far
+        the codes of its patches are from their reconstructions, in the mean of them (Shape-Guided's score of the part,
+        brought to the points). The latter needs no trained decoder, and is blurred to the size of a patch.
     relative : bool
-        Whether distances are held against what good patches of the same looks reach, since the field is worse at
-        corners than on planes. Paper: False.
+        Whether X1 is held against what good patches of the same looks reach, since both are worse at corners than on
+        planes. Paper: False.
     near_copies, far_copies, surface_copies : int
         Noisy copies of the patch's points with half, all and a tenth of sigma as standard deviation.
         Paper: 13, 7 and 0.
@@ -68,6 +72,7 @@ class SdfSettings:
     patch_scale: Literal["extent", "radius"] = "extent"
     frame: Literal["scan", "principal"] = "scan"
     unit: Literal["patch", "scan"] = "patch"
+    evidence: Literal["distance", "residual"] = "distance"
     relative: bool = False
     near_copies: int = 13
     far_copies: int = 7

@@ -34,6 +34,13 @@ def test_an_exact_zero_stays_and_bare_points_take_the_nearest_covered_value() ->
     assert patch.tolist() == [0, 0, 0, 0]
 
 
+def test_the_mean_of_overlapping_patches_can_count_instead() -> None:
+    cloud = np.zeros((4, 3), np.float32)
+    cloud[:, 0] = [0, 1, 2, 2.1]
+    values, _ = merged(torch.tensor([[0.3, 0.7], [0.1, 0.2]]), np.array([[0, 1], [0, 2]]), cloud, mean=True)
+    np.testing.assert_allclose(values, [0.2, 0.7, 0.2, 0.2], rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def expert(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> Expert3D:
     return Expert3D.fit([cloud(seed) for seed in range(3)], small, runtime, Progress())
@@ -101,6 +108,22 @@ def test_relative_scores_are_held_against_what_is_usual(expert: Expert3D, cloud:
     np.testing.assert_allclose(relative.judge(test, even).points, expert.judge(test, plain).points, rtol=1e-5)
     with pytest.raises(ValueError, match="levels"):
         relative.judge(test, plain)
+
+
+def test_the_residual_of_codes_is_brought_to_the_points(expert: Expert3D, cloud: Cloud, runtime: Runtime) -> None:
+    clouds = [cloud(seed) for seed in range(3)]
+    plain = bank_of(expert, clouds, runtime)
+    settings = replace(expert.settings, evidence="residual")
+    test = expert.encode(cloud(9))
+    judged = Expert3D(expert.model, settings, runtime).judge(test, plain)
+    point = int(test.patches.neighbors[0, 5])
+    holding = (test.patches.neighbors == point).any(axis=1)
+    assert float(judged.points[point]) == pytest.approx(float(judged.residual[holding].mean()), rel=1e-4)
+    relative = Expert3D(expert.model, replace(settings, relative=True), runtime)
+    levels = np.concatenate(relative.levels([expert.encode(one) for one in clouds]))
+    scored = relative.judge(test, Bank(plain.vectors, plain.scans, runtime, levels))
+    assert np.isfinite(scored.points).all()
+    assert not np.array_equal(scored.points, judged.points)
 
 
 def test_no_training_needs_weights(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> None:
