@@ -18,7 +18,7 @@ from core.pipelines.iaenet.bank import Bank, Reconstruction
 from core.pipelines.iaenet.sdf import PatchSdf, load_sdf
 from core.pipelines.iaenet.sdf_patches import NormalizedPatches, cut_patches
 from core.pipelines.iaenet.sdf_settings import SdfSettings
-from core.pipelines.iaenet.sdf_training import encoded, train_sdf
+from core.pipelines.iaenet.sdf_training import encoded, train_sdf, untrained_sdf
 from core.progress import Progress
 from core.runtime import Runtime, in_chunks
 
@@ -116,16 +116,17 @@ class Expert3D:
         ----------
         clouds : sequence of (N, 3) float32
         start : PatchSdf, optional
-            Weights to start from. With ``settings.epochs`` 0 they are used as they are.
+            Weights to start from. With ``settings.epochs`` 0 they are used as they are; without them, evidence by
+            residuals can do with an encoder that was never trained.
 
         Raises
         ------
         Cancelled
         """
-        if settings.epochs <= 0:
-            if start is None:
-                raise ValueError("a network that is not trained needs weights to start from")
+        if settings.epochs <= 0 and start is not None:
             return cls(load_sdf(start.state_dict(), runtime.device), settings, runtime)
+        if settings.epochs <= 0 and settings.evidence == "distance":
+            raise ValueError("a field that is not trained needs weights to start from")
         cut = [
             cut_patches(
                 cloud,
@@ -138,6 +139,8 @@ class Expert3D:
             )
             for cloud in progress.part(0.0, 0.1).over(clouds, "cutting patches, scan {i} of {n}")
         ]
+        if settings.epochs <= 0:
+            return cls(untrained_sdf(torch.cat([one.points for one in cut]), settings, runtime), settings, runtime)
         normals = [one.normals for one in cut if one.normals is not None]
         model = train_sdf(
             torch.cat([one.points for one in cut]),

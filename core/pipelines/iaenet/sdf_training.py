@@ -91,11 +91,7 @@ def train_sdf(
     Cancelled
     """
     device, draws = runtime.device, runtime.generator(11)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (), generator=draws)))
-        model = PatchSdf()
-        if settings.loss == "distance":
-            model.decoder.start_flat()
+    model = _drawn(settings, draws)
     if start is not None:
         model.load_state_dict(start.state_dict())
     model.to(device)
@@ -141,6 +137,23 @@ def train_sdf(
             losses.clear()
     progress.update(1.0)
     return model.eval().requires_grad_(False)
+
+
+def untrained_sdf(patches: Tensor, settings: SdfSettings, runtime: Runtime) -> PatchSdf:
+    """The network that training would start from, its encoder settled on ``patches`` (T, P, 3); frozen."""
+    draws = runtime.generator(11)
+    model = _drawn(settings, draws).to(runtime.device)
+    settle(model.encoder, patches.to(runtime.device), draws)
+    return model.eval().requires_grad_(False)
+
+
+def _drawn(settings: SdfSettings, draws: torch.Generator) -> PatchSdf:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=draws)))
+        model = PatchSdf()
+        if settings.loss == "distance":
+            model.decoder.start_flat()
+    return model
 
 
 def settle(encoder: PatchEncoder, patches: Tensor, draws: torch.Generator) -> None:

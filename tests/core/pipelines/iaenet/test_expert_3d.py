@@ -126,6 +126,12 @@ def test_the_residual_of_codes_is_brought_to_the_points(expert: Expert3D, cloud:
     assert not np.array_equal(scored.points, judged.points)
 
 
-def test_no_training_needs_weights(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> None:
+def test_no_training_needs_weights_but_for_residuals(cloud: Cloud, small: SdfSettings, runtime: Runtime) -> None:
+    settings = replace(small, epochs=0)
     with pytest.raises(ValueError, match="weights"):
-        Expert3D.fit([cloud(0)], replace(small, epochs=0), runtime, Progress())
+        Expert3D.fit([cloud(0)], settings, runtime, Progress())
+    untrained = Expert3D.fit([cloud(0), cloud(1)], replace(settings, evidence="residual"), runtime, Progress())
+    codes = untrained.encode(cloud(0)).codes
+    assert float(codes.std(dim=0).mean()) > 0.2
+    given = Expert3D.fit([cloud(0)], settings, runtime, Progress(), start=untrained.model)
+    torch.testing.assert_close(given.encode(cloud(0)).codes, codes)
