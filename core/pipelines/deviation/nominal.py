@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 
 from core.geometry.neighbors import nearest
 from core.geometry.normals import estimate_normals
+from core.geometry.orientation import oriented
 from core.geometry.voxels import VoxelGrid, voxel_grid
-from core.pipelines.deviation.orientation import oriented
 from core.progress import Progress
 
 Array = NDArray[np.float32]

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from core.errors import ModelError, RegistrationError, ScanError
 from core.geometry.background import ForegroundPolicy
 from core.geometry.neighbors import spacing
+from core.geometry.orientation import outward
 from core.geometry.registration import Reference, needs_any_pose, register, transform_points
 from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.deviation.config import DeviationConfig
 from core.pipelines.deviation.nominal import Nominal, Smoothing, build, mean_surface, smoothed
-from core.pipelines.deviation.orientation import outward
 from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
