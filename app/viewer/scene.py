@@ -22,7 +22,8 @@ _SMALLEST, _LARGEST = 2.0, 28.0  # pixels
 _SOFT, _STRONG = 5.0, 2.0  # eye-dome lighting where colours must be read off, and where it alone shows the shape
 _CONTOUR = 2.5  # pixels of rim on each side of a marked region
 _EXPLAINED = ("explained", "explained behind")
-_DOT, _DOT_PIXELS = 0.5, (2.5, 9.0)  # a good surface is drawn as dots with gaps, through which the part is seen
+_DOT, _DOT_PIXELS = 0.5, (3.0, 9.0)  # a good surface is drawn as dots with gaps, through which the part is seen
+_FEWEST_DOTS = 12
 
 
 class _Surround:
@@ -366,11 +367,20 @@ class Scene:
             self.clouds[name].set_size(size * factor)
         self.clouds["contour"].set_size((size + 2 * _CONTOUR) * factor)
         self.clouds["reference"].set_size(2.0 * factor)
-        dot = float(np.clip(_DOT * self._explained_spacing * pixels_per_unit, *_DOT_PIXELS))
-        for name in _EXPLAINED:
-            self.clouds[name].set_size(dot * factor)
+        self._size_explained(pixels_per_unit, factor)
         self._lift_marked(size + 2 * _CONTOUR, pixels_per_unit)
         return size
+
+    def _size_explained(self, pixels_per_unit: float, factor: float) -> None:
+        """Dots as wide as half their spacing; where that is too fine to see, larger ones and fewer."""
+        spacing = self._explained_spacing * pixels_per_unit
+        dot = float(np.clip(_DOT * spacing, *_DOT_PIXELS))
+        share = min((_DOT * spacing / dot) ** 2, 1.0)
+        for name in _EXPLAINED:
+            cloud = self.clouds[name]
+            if cloud.count:
+                cloud.set_size(dot * factor)
+                cloud.draw(min(cloud.count, max(_FEWEST_DOTS, round(share * cloud.count))))
 
     def _lift_marked(self, width: float, pixels_per_unit: float) -> None:
         """Bring the contour before the part and the marked points before the contour, by the width of a point."""
@@ -380,7 +390,8 @@ class Scene:
         parallel = bool(camera.GetParallelProjection())
         for name, share in (("contour", 0.8), ("marked", 1.4), ("explained", 2.0)):
             self.clouds[name].lift(share * width / pixels_per_unit, eye, sight, parallel)
-        self.clouds["explained behind"].lift(self._explained_size, eye, sight, parallel)  # before any bump in it
+        over_bumps = self._explained_size + 2.0 * width / pixels_per_unit
+        self.clouds["explained behind"].lift(over_bumps, eye, sight, parallel)
 
     def set_theme(self, theme: Theme) -> None:
         """Other colours for the background and everything without a map."""

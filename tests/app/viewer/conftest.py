@@ -71,6 +71,12 @@ def pixels(image: QImage) -> np.ndarray:
 
 
 @pytest.fixture
+def pixels_of() -> Callable[[QImage], np.ndarray]:
+    """``pixels``, for tests."""
+    return pixels
+
+
+@pytest.fixture
 def color_at() -> Callable[[Viewer, int], np.ndarray]:
     """The colour of the picture, without annotations, where a point of the scan lies."""
 

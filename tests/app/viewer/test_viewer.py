@@ -524,3 +524,97 @@ def test_a_handful_of_points_is_a_scan_too(viewer: Viewer, count: int) -> None:
 def test_far_from_the_origin_the_part_is_still_drawn(viewer: Viewer, scan: Scan, color_at: ColorAt) -> None:
     show(viewer, scan.replaced(points=scan.points + np.float32([4000, -2000, 3000])))
     np.testing.assert_allclose(color_at(viewer, 1800), DARK.part, atol=12)
+
+
+def good_patch(z: float) -> np.ndarray:
+    """A dense square about (5, 5) at height ``z``."""
+    x, y = np.meshgrid(np.linspace(4, 6, 40), np.linspace(4, 6, 40))
+    return np.stack([x.ravel(), y.ravel(), np.full(x.size, z)], axis=1).astype(np.float32)
+
+
+def around(picture: np.ndarray, viewer: Viewer, scan: Scan, x: float, y: float) -> np.ndarray:
+    """The square of the picture that shows the part within 1 mm of a place."""
+    corners = [viewer.pixel_of(nearest(scan, x + s, y + s)) for s in (-1, 1)]
+    (left, right), (top, bottom) = (sorted(round(c[axis]) for c in corners) for axis in (0, 1))
+    return picture[top:bottom, left:right].reshape(-1, 3).astype(int)
+
+
+def test_a_good_surface_lies_over_the_part_as_dots_in_a_colour_of_its_own(
+    viewer: Viewer, scan: Scan, pixels_of: Callable[[object], np.ndarray]
+) -> None:
+    show(viewer, scan)
+    before = pixels_of(viewer.screenshot(annotated=False))
+    viewer.set_explained(good_patch(0.0), "good surface of 007")
+    picture = pixels_of(viewer.screenshot(annotated=False))
+    dots = np.abs(around(picture, viewer, scan, 5, 5) - DARK.explained).max(axis=1) < 12
+    assert 0.08 < dots.mean() < 0.9, "the part is seen between them"
+    beside = around(picture, viewer, scan, -5, -5)
+    assert (np.abs(beside - DARK.explained).max(axis=1) > 100).all()
+    assert viewer._notes.legend.extra == ((DARK.explained, "good surface of 007"),)
+    viewer.set_explained(None)
+    np.testing.assert_array_equal(pixels_of(viewer.screenshot(annotated=False)), before)
+    assert viewer._notes.legend.extra == ()
+
+
+def test_a_good_surface_behind_the_part_shines_through(
+    viewer: Viewer, scan: Scan, pixels_of: Callable[[object], np.ndarray]
+) -> None:
+    show(viewer, scan)
+    plain = around(pixels_of(viewer.screenshot(annotated=False)), viewer, scan, 5, 5)
+    viewer.set_explained(good_patch(-4.0), "good")
+    seen = around(pixels_of(viewer.screenshot(annotated=False)), viewer, scan, 5, 5)
+    toward = ((seen - plain) * (np.array(DARK.explained) - plain)).sum(axis=1)
+    assert (toward > 0).mean() > 0.08
+    assert (np.abs(seen - DARK.explained).max(axis=1) < 12).mean() < 0.03, "faint, for it is not in front"
+
+
+def test_a_good_surface_goes_with_its_scan(viewer: Viewer, scan: Scan) -> None:
+    show(viewer, scan)
+    viewer.set_explained(good_patch(0.0), "good")
+    viewer.set_scan(Scan(points=scan.points + np.float32(0.01)))
+    assert not viewer._scene.explained
+    assert viewer._notes.legend.extra == ()
+
+
+def test_the_right_button_picks_and_asks_for_a_menu_but_its_drag_does_not(
+    viewer: Viewer, scan: Scan, qtbot: object
+) -> None:
+    show(viewer, scan)
+    picked, menus = [], []
+    viewer.picked.connect(picked.append)
+    viewer.menu_wanted.connect(menus.append)
+    goal = nearest(scan, 3, -4)
+    at = QPoint(*(round(v) for v in viewer.pixel_of(goal)))
+    qtbot.mouseClick(viewer._canvas, Qt.MouseButton.RightButton, pos=at)  # type: ignore[attr-defined]
+    assert len(picked) == 1
+    assert np.linalg.norm(scan.points[picked[0]] - scan.points[goal]) < 0.5
+    assert menus == [viewer._canvas.mapToGlobal(at)]
+    qtbot.mouseClick(viewer._canvas, Qt.MouseButton.RightButton, pos=at + QPoint(4, 3))  # type: ignore[attr-defined]
+    assert len(picked) == 1, "this means the picked point"
+    assert len(menus) == 2
+    far = at + QPoint(60, 10)
+    qtbot.mousePress(viewer._canvas, Qt.MouseButton.RightButton, pos=at)  # type: ignore[attr-defined]
+    qtbot.mouseMove(viewer._canvas, far)  # type: ignore[attr-defined]
+    qtbot.mouseRelease(viewer._canvas, Qt.MouseButton.RightButton, pos=far)  # type: ignore[attr-defined]
+    assert len(menus) == 2
+
+
+def test_the_legend_names_the_ends_of_the_colours(
+    viewer: Viewer, scan: Scan, pixels_of: Callable[[object], np.ndarray]
+) -> None:
+    values = np.linspace(-1, 1, len(scan)).astype(np.float32)
+    show(viewer, scan)
+    viewer.set_mode(ViewMode.HEATMAP)
+    viewer.set_field(Field(values, "Selection", "selection", -1, 1, ends=("3D leads", "2D leads")))
+    named = pixels_of(viewer.screenshot())
+    assert viewer._notes.legend.content.ends == ("3D leads", "2D leads")
+    viewer.set_field(Field(values, "Selection", "selection", -1, 1))
+    bare = pixels_of(viewer.screenshot())
+    box = viewer._notes.legend.rect.toRect()
+    changed = np.flatnonzero((named != bare).any(axis=2)[:, box.left() : box.right()].any(axis=1))
+    middle = (box.top() + box.bottom()) / 2
+    assert (changed < middle).any(), "a word above the strip"
+    assert (changed > middle).any(), "a word below it"
+    viewer.set_field(Field(values, "Height", "height", -1, 1))
+    viewer.screenshot()
+    assert viewer._notes.legend.content.ends == ("below", "above")
