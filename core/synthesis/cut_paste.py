@@ -44,6 +44,9 @@ class CutPasteOptions:
         Whether the source is mirrored by chance.
     on_part : float
         A piece of which less than this share falls on the target is moved onto it.
+    faintest : float
+        Each piece's departure from the target is multiplied by a factor drawn from this to 1, evenly in its logarithm;
+        1, the recipe's, leaves it.
     """
 
     noise_size: int = 512
@@ -58,6 +61,7 @@ class CutPasteOptions:
     zoom: tuple[float, float] = (0.8, 1.25)
     flips: bool = True
     on_part: float = 2 / 3
+    faintest: float = 1.0
 
 
 _DRAWS = 25
@@ -215,7 +219,8 @@ def cut_paste(target: Heights, source: Heights, rng: np.random.Generator, option
             continue
         at, piece_heights = (to_rows[inside], to_columns[inside]), turned[rows[inside], columns[inside]]
         shift = rng.uniform(*options.shift) * rng.choice([-1.0, 1.0])
-        heights[at] = piece_heights - piece_heights.mean() + target[at].mean() + shift
+        departure = piece_heights - piece_heights.mean() + target[at].mean() + shift - target[at]
+        heights[at] = target[at] + departure * np.exp(rng.uniform(np.log(options.faintest), 0.0))
         mask[at] = True
         taken[at] = origin[rows[inside], columns[inside]]
     return Pasted(heights, mask, taken)

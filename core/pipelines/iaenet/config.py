@@ -224,12 +224,28 @@ class IaenetConfig(Config):
     shift_high: float = setting(
         2.0, "Largest shift of a pasted piece towards the eye or away", unit="mm", low=0.0, high=1000.0, paper=2.0
     )
+    faintest: float = setting(
+        1.0,
+        "Made defects are weakened by a factor drawn from this to 1, so that the fusion meets faint ones as well; "
+        "1 leaves them as they are",
+        low=0.001,
+        high=1.0,
+        paper=1.0,
+    )
     iaf_epochs: int = setting(
         150, "Passes of the fusion's training over its maps", unit="epochs", low=1, high=100_000, paper=150
     )
     iaf_batch: int = setting(32, "Maps a step", low=1, high=4096, paper=32)
     iaf_points: int = setting(
         0, "Points of a map that a step looks at, drawn anew each time; 0 looks at all", low=0, high=1_000_000, paper=0
+    )
+    iaf_balance: float = setting(
+        0.0,
+        "Share of these points that is drawn from the pasted ones, which are few; 0 draws all points alike",
+        unit="share",
+        low=0.0,
+        high=1.0,
+        paper=0.0,
     )
     iaf_learning_rate: float = setting(
         0.01, "Initial learning rate of the fusion, falling as a cosine", low=1e-7, high=1.0, paper=0.01
@@ -241,6 +257,14 @@ class IaenetConfig(Config):
         0.1, "m, by how much the fusion is to beat the better expert", low=0.0, high=10.0, paper=0.1
     )
     selector_weight: float = setting(0.1, "lambda, weight of the selector's loss", low=0.0, high=100.0, paper=0.1)
+    monotone: float = setting(
+        0.0,
+        "Weight of a loss that lets the fused score rise with each expert's score, at least in proportion to how well "
+        "that expert tells the made defects; without it the order of scores fainter than these is left to chance",
+        low=0.0,
+        high=100.0,
+        paper=0.0,
+    )
     cross_entropy: Literal["full", "positive"] = setting(
         "full",
         "Cross-entropy over both classes, or the paper's literal sum over the anomalous one, which does not punish "
@@ -282,6 +306,9 @@ class IaenetConfig(Config):
             "samples": 20,
             "clean_maps": True,
             "iaf_points": 512,
+            "iaf_balance": 0.3,
+            "monotone": 0.3,
+            "faintest": 0.1,
         },
     }
 
@@ -328,14 +355,16 @@ class IaenetConfig(Config):
             epochs=self.iaf_epochs,
             batch=self.iaf_batch,
             points=self.iaf_points,
+            balance=self.iaf_balance,
             learning_rate=self.iaf_learning_rate,
             weight_decay=self.iaf_weight_decay,
             margin=self.margin,
             weight=self.selector_weight,
+            monotone=self.monotone,
             positive_only=self.cross_entropy == "positive",
             through_gate=self.gate_gradient,
         )
 
     def cut_paste_options(self) -> CutPasteOptions:
         """The constants of the made defects."""
-        return CutPasteOptions(shift=(self.shift_low, max(self.shift_low, self.shift_high)))
+        return CutPasteOptions(shift=(self.shift_low, max(self.shift_low, self.shift_high)), faintest=self.faintest)
