@@ -1,6 +1,6 @@
 """What features are worth for finding defects: PatchCore over each of them, with everything else the same.
 
-The memory holds the features of good training scans (a coreset, see ``core.evaluation.patch_memory``); a patch's
+The memory holds the features of good training scans (a coreset, see ``core.backbones.patch_memory``); a patch's
 score is its distance to the nearest of them, carried to every point of the scan; a part's score is its highest point's
 (Roth et al.: *Towards Total Recall in Industrial Anomaly Detection*, CVPR 2022, without the reweighting).
 """
@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from core.backbones.image_features import ImageFeatures, image_features
+from core.backbones.patch_memory import PatchMemory
+from core.backbones.pictures import Pictures, described
 from core.backbones.point_features import Normalisation, PointFeatures, point_features
 from core.datasets.category import Category
 from core.errors import CategoryError
 from core.evaluation.metrics import aupro, aupro_of_clouds, o_auroc, p_auroc
-from core.evaluation.patch_memory import PatchMemory
-from core.evaluation.pictures import Kind, Photographer, Pictures, take_all
+from core.evaluation.photographer import Kind, Photographer, take_all
 from core.evaluation.probe_scans import ProbeScan, ProbeScans, probe_scans
-from core.evaluation.thinned_parts import ThinnedPart, thin, voxel_for
+from core.geometry.thinned_parts import ThinnedPart, thin, voxel_for
 from core.geometry.units import from_mm
 from core.progress import Progress
 from core.runtime import Runtime
@@ -34,8 +34,6 @@ from core.runtime import Runtime
 Floats = NDArray[np.float32]
 Item = TypeVar("Item")
 
-_CELLS = 56
-"""Cells a side of the finest maps that are taken: those of stride 4."""
 _LIMIT = 0.3
 _FPFH_STEPS = 5.0
 """Radius of the FPFH in voxels of the thinned part (facts: 2.5 mm at a voxel of 0.5 mm)."""
@@ -193,17 +191,13 @@ def judge_pictures(
     """Learn good pictures and judge those of test scans (``test`` and ``scans`` in the same order)."""
 
     def maps_of(pictures: Pictures) -> tuple[Tensor, Tensor]:
-        maps = features(pictures.network_input())
-        maps = functional.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)  # PatchCore's p = 3
-        if max(maps.shape[-2:]) > _CELLS:
-            maps = functional.adaptive_avg_pool2d(maps, (_CELLS, _CELLS))
-        return maps.permute(0, 2, 3, 1), pictures.cells((maps.shape[-2], maps.shape[-1]))
+        return described(features(pictures.network_input()), pictures)
 
     def rows_of(pictures: Pictures) -> Tensor:
         maps, cells = maps_of(pictures)
         return maps[cells.to(maps.device)]
 
-    memory = PatchMemory(_learnt(rows_of, train, progress), len(train), runtime)
+    memory = PatchMemory.learn(_learnt(rows_of, train, progress), len(train), runtime)
 
     def judge(pictures: Pictures) -> tuple[float, Callable[[], Floats]]:
         start = time.perf_counter()
@@ -235,7 +229,7 @@ def judge_parts(
     def rows_of(part: ThinnedPart) -> Tensor:
         return features(part.points, part.patches, normals=part.normals, scale=scale).tokens
 
-    memory = PatchMemory(_learnt(rows_of, train, progress), len(train), runtime)
+    memory = PatchMemory.learn(_learnt(rows_of, train, progress), len(train), runtime)
 
     def judge(part: ThinnedPart) -> tuple[float, Callable[[], Floats]]:
         start = time.perf_counter()
@@ -272,7 +266,9 @@ def _scans(category: Category | ProbeScans, runtime: Runtime, progress: Progress
 
 
 def _thinned(scans: Sequence[ProbeScan], voxel: float, runtime: Runtime, progress: Progress) -> tuple[ThinnedPart, ...]:
-    return tuple(thin(scan, voxel, runtime) for scan in progress.over(scans, "cutting {i} of {n}"))
+    return tuple(
+        thin(scan.points, scan.normals, voxel, runtime=runtime) for scan in progress.over(scans, "cutting {i} of {n}")
+    )
 
 
 def _each(names: Sequence[str], progress: Progress) -> Iterator[tuple[str, Progress]]:

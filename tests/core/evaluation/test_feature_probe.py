@@ -15,8 +15,8 @@ from core.evaluation import probe_scans as probe_scans_module
 from core.evaluation.feature_probe import FeatureRow, probe_images, probe_points
 from core.evaluation.probe_scans import ProbeScan, ProbeScans, probe_scans
 from core.evaluation.probe_table import mean_table, probe_table
-from core.evaluation.thinned_parts import thin, voxel_for
 from core.formats.ply_writer import write_ply
+from core.geometry.thinned_parts import thin, voxel_for
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
 
@@ -223,8 +223,7 @@ def test_a_category_without_defective_test_scans_cannot_be_probed(tmp_path):
 
 def test_a_thinned_part_brings_a_linear_field_back():
     points, _ = egg(0, False)
-    scan = ProbeScan("egg", False, np.ones(len(points), bool), points, points / 10, None, None, None, None)
-    part = thin(scan, 0.4, CPU)
+    part = thin(points, points / 10, 0.4)
     assert (np.einsum("ij,ij->i", part.normals, part.points) > 0).all()
     field = part.points[part.patches.centers_index, 0]
     assert np.abs(part.to_points(field) - points[:, 0]).max() < 1.5

@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from core.backbones.pictures import SIZE, Pictures, blurred
 from core.errors import CategoryError
-from core.evaluation.pictures import SIZE, Photographer, Pictures, blurred
+from core.evaluation.photographer import Photographer
 from core.evaluation.probe_scans import ProbeScan, ProbeScans
 
 
