@@ -18,6 +18,12 @@ class ScaConfig(Config):
     weights: str = setting(
         "auto", "Backbone weights by name; auto takes the best set on this computer", features="weights:point_mae"
     )
+    normalisation: Literal["unit_sphere", "cloud_statistics"] = setting(
+        "unit_sphere",
+        "How the backbone's token encoder normalises: by the statistics of its training, or by each scan's own, as "
+        "published codes do by leaving the network in training mode",
+        choices=("unit_sphere", "cloud_statistics"),
+    )
     background: Literal["auto", "none", "plane"] = setting(
         "auto", "Whether a table below the part is removed", choices=("auto", "none", "plane")
     )

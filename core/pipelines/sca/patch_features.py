@@ -59,14 +59,16 @@ class PatchSet:
     heights: Floats | None
 
 
-def backbone_features(groups: Floats, centers: Floats, weights: WeightSet, layer: int, runtime: Runtime) -> Tensor:
+def backbone_features(
+    groups: Floats, centers: Floats, weights: WeightSet, layer: int, runtime: Runtime, *, cloud_statistics: bool = False
+) -> Tensor:
     """(n, 384) features of (n, k, 3) groups after transformer block ``layer``; 0 is the token encoder alone.
 
     Later blocks are not computed.
     """
-    model = extractor(weights, runtime.device)
+    model = extractor(weights, runtime.device, cloud_statistics)
     with torch.inference_mode():
-        x = model.encoder(torch.from_numpy(groups).to(runtime.device)[None])
+        x = model.encoder(torch.from_numpy(groups).to(runtime.device)[None], cloud_statistics)
         position = model.pos_embed(torch.from_numpy(centers).to(runtime.device)[None])
         for block in list(model.blocks.blocks)[:layer]:
             x = block(x + position)
@@ -112,7 +114,14 @@ def patch_set(
         points, make_patches(points, config.patches, config.patch_points, start=start, runtime=runtime)
     )
     groups, centers = cut_groups(points, patches.centers_index, patches.neighbors)
-    tokens = backbone_features(groups * np.float32(scale), centers, weights, config.layer, runtime)
+    tokens = backbone_features(
+        groups * np.float32(scale),
+        centers,
+        weights,
+        config.layer,
+        runtime,
+        cloud_statistics=config.normalisation == "cloud_statistics",
+    )
     raw = fpfh(points, normals, patches.centers_index, config.fpfh_radius * step, runtime=runtime)
     geometry = np.sqrt(np.maximum(np.nan_to_num(raw), 0.0) / 200.0).astype(np.float32)
     prototype, shift = np.zeros(len(centers), np.int64), np.zeros(len(centers), np.float32)

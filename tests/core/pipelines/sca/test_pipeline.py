@@ -88,6 +88,7 @@ ABLATIONS = [
     {"align": "none", "anchors": 0},
     {"object_share": 0.0, "outlier_ratio": 0.0, "energy": False},
     {"fpfh_weight": 0.5, "layer": 2},
+    {"normalisation": "cloud_statistics", "layer": 2},
 ]
 
 
