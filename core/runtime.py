@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
@@ -58,14 +58,6 @@ class Runtime:
             properties = torch.cuda.get_device_properties(self.device)
             return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
         return f"CPU, {os.cpu_count() or 1} cores"
-
-    @property
-    def bfloat16(self) -> bool:
-        """Whether bfloat16 products are native here: on CUDA, and on CPUs with AMX."""
-        if self.device.type == "cuda":
-            return True
-        capabilities = cast("dict[str, bool]", getattr(torch.cpu, "get_capabilities", dict)())
-        return bool(capabilities.get("amx_bf16", False))
 
     @property
     def native_bfloat16(self) -> bool:

@@ -244,7 +244,7 @@ class Run:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.settings.rate(self.share)
         device = self.runtime.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.runtime.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.runtime.native_bfloat16):
             loss = self.task.loss(made, draws)
         self.optimizer.zero_grad()
         loss.backward()
@@ -291,7 +291,7 @@ class Run:
             "seconds": round(self.seconds, 1),
             "samples per second": round(self.step * s.batch / max(self.seconds, 1e-9), 1),
             "device": self.runtime.title,
-            "precision": "bfloat16 autocast" if self.runtime.bfloat16 else "float32",
+            "precision": "bfloat16 autocast" if self.runtime.native_bfloat16 else "float32",
             "loss": self.curve[-1][1] if self.curve else None,
             "loss curve": [(step, round(loss, 6)) for step, loss in self.curve],
         }
