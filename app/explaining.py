@@ -33,6 +33,7 @@ class Stage(Enum):
     BUSY = auto()  # being looked for
     NOTHING = auto()  # the method compares this place with none
     HERE = auto()  # shown on the picked place
+    ARRIVING = auto()  # its good scan is being put in the place of the judged one
     SOURCE = auto()  # its good scan is open, the matching place is shown
     RETURNING = auto()  # the judged scan is being put back
 
@@ -231,15 +232,18 @@ class Explaining(QObject):
         elif self.stage is Stage.HERE and self._source is not None and path == self._source.path:
             assert self.found is not None
             assert session.scan is not None
-            self.stage = Stage.SOURCE
+            self.stage = Stage.ARRIVING
             self.moved_on = not lies_on(self.found.points, session.scan)
-            self.changed.emit()
-            self.arrived.emit()
         else:
             self.close()
 
     def _picked_changed(self) -> None:
-        if self.stage is Stage.RETURNING and self.place is not None:
+        """Also the last thing that is said of another scan: whoever shows it has it by now."""
+        if self.stage is Stage.ARRIVING:
+            self.stage = Stage.SOURCE
+            self.changed.emit()
+            self.arrived.emit()
+        elif self.stage is Stage.RETURNING and self.place is not None:
             self.stage = Stage.HERE
             self._session.pick(self.place.point)
             self.changed.emit()
@@ -249,7 +253,7 @@ class Explaining(QObject):
     def _check(self) -> None:
         """An explanation is for one point of one scan judged by one model."""
         session, place = self._session, self.place
-        if place is None or self.stage is Stage.RETURNING:
+        if place is None or self.stage in (Stage.ARRIVING, Stage.RETURNING):
             return
         valid = session.model_path == place.model_path
         if self.stage is not Stage.SOURCE:

@@ -14,6 +14,8 @@ from app.theme import Theme
 
 _MARGIN = 12
 _NARROWEST, _WIDEST = 230, 330
+_SMALL_VIEW, _LOW_VIEW = 520, 300  # pixels
+_LEGEND_WIDTH = 300  # narrower views have no legend beside the card
 
 
 class ExplanationCard(QFrame):
@@ -51,17 +53,15 @@ class ExplanationCard(QFrame):
         top = QHBoxLayout()
         top.addWidget(self.heading, 1)
         top.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
-        words = QWidget()
-        inner = QVBoxLayout(words)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(5)
-        inner.addWidget(self.text)
-        inner.addWidget(self.source)
-        inner.addStretch()
-        self._words = words
+        self._words = words = QWidget()  # laid out by hand: layouts reserve more height than wrapped texts need
+        self.text.setParent(words)
+        self.source.setParent(words)
+        words.setObjectName("words")
         self.area = QScrollArea()
+        self.area.setObjectName("words")
         self.area.setWidget(words)
-        self.area.setWidgetResizable(True)
+        self.area.viewport().setAutoFillBackground(False)
+        words.setAutoFillBackground(False)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -95,7 +95,7 @@ class ExplanationCard(QFrame):
         """Say what is known now."""
         explaining = self._explaining
         stage, found, place = explaining.stage, explaining.found, explaining.place
-        if stage in (Stage.NONE, Stage.RETURNING) or place is None:
+        if stage in (Stage.NONE, Stage.ARRIVING, Stage.RETURNING) or place is None:
             self.hide()
             return
         heading, text, source = "", "", ""
@@ -137,21 +137,41 @@ class ExplanationCard(QFrame):
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
-        """Lie in the corner of the view, as high as the words need; where that is too high they scroll."""
+        """Lie in the corner of the view, as high as the words need; where that is too high they scroll.
+
+        In a small view the words give way to the part: they are a tool tip then.
+        """
         view: QRect = self._view.geometry()
-        width = max(min(_NARROWEST, view.width() - 2 * _MARGIN), min(_WIDEST, round(0.36 * view.width())))
+        small = view.width() < _SMALL_VIEW or view.height() < _LOW_VIEW
+        width = round(min(max(0.36 * view.width(), _NARROWEST), _WIDEST))
+        if small:
+            width = round(0.54 * view.width()) if view.width() >= _LEGEND_WIDTH else view.width() - 2 * _MARGIN
         margins = self._column.contentsMargins()
         inside = width - margins.left() - margins.right() - 2  # its frame is 1 wide
-        words = sum(_height(one, inside) + 5 for one in (self.text, self.source) if not one.isHidden())
+        shown = [one for one in (self.text, self.source) if not one.isHidden()]
         heading = max(_height(self.heading, inside - self.close_button.sizeHint().width() - 6), 24)
-        shown = [b for b in (self.open, self.back, self.stop) if not b.isHidden()]
-        below = shown[0].sizeHint().height() + 5 if shown else 0
-        frame = margins.top() + margins.bottom() + 7
+        buttons = [b for b in (self.open, self.back, self.stop) if not b.isHidden()]
+        below = buttons[0].sizeHint().height() + 5 if buttons else 0
+        frame = margins.top() + margins.bottom() + 2 + (0 if small else 5)
         room = view.height() - 2 * _MARGIN - heading - below - frame
-        self.area.setFixedHeight(max(min(words, room), 0))
-        height = min(heading + self.area.height() + below + frame, max(view.height() - 2 * _MARGIN, 1))
+        bar = self.area.verticalScrollBar().sizeHint().width()
+        for across in (inside, inside - bar):  # beside a scroll bar only where it takes one
+            words = sum(_height(one, across) for one in shown) + 5 * (len(shown) - 1)
+            if words <= room:
+                break
+        at = 0
+        for one in shown:
+            one.setGeometry(0, at, across, _height(one, across))
+            at += one.height() + 5
+        self._words.resize(across, words)
+        self.area.setVisible(not small)
+        self.setToolTip("\n".join(one.text() for one in shown) if small else "")
+        high = 0 if small else max(min(words, room), 0)
+        self.area.setFixedHeight(high)
+        height = min(heading + high + below + frame, max(view.height() - 2 * _MARGIN, 1))
         self.setGeometry(view.left() + _MARGIN, view.top() + _MARGIN, width, height)
 
 
 def _height(text: QLabel, width: int) -> int:
+    text.ensurePolished()
     return max(text.heightForWidth(width), 0)

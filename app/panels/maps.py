@@ -29,6 +29,7 @@ from app.viewer.field import ViewMode
 from core.scores import ScoreMap
 
 KEY = Qt.ItemDataRole.UserRole
+_TEXT_WIDTH = 280  # pixels; the controls need this much anyway
 
 
 class MapsPanel(Panel):
@@ -79,7 +80,7 @@ class MapsPanel(Panel):
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.help = label(role="muted")
+        self.help = label(role="muted", width=_TEXT_WIDTH)
         self.picked = label()
         self.why = _button(explain, self.tr("Why here?"))
         self.others = QComboBox()

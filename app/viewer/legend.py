@@ -125,7 +125,7 @@ class Legend:
         """A panel with swatches in the corner; returns the view that is left below it."""
         line = metrics.height() + 4
         width = max(metrics.horizontalAdvance(name) for _, name in self.extra) + 20
-        width = min(width, max(90.0, min(view.width() * 0.4, 260.0)))
+        width = min(width, max(90.0, min(view.width() * 0.36, 260.0)))
         rect = QRectF(0, 0, width + 2 * _PAD, len(self.extra) * line + 0.9 * _PAD)
         rect.moveTopRight(QPointF(view.right() - _PAD, view.top() + _PAD))
         draw_panel(painter, rect, theme)
@@ -237,8 +237,7 @@ class Legend:
             painter.drawText(QRectF(room.left(), room.top(), room.width(), line), align, high)
         if low:
             painter.drawText(QRectF(room.left(), room.bottom() - line, room.width(), line), align, low)
-        near = 0.6 * line  # the strip keeps half a line for its outermost number anyway
-        return room.adjusted(0, near if high else 0, 0, -near if low else 0)
+        return room.adjusted(0, line if high else 0, 0, -line if low else 0)
 
     @staticmethod
     def _number(painter: QPainter, x: float, y: float, text: str, line: float) -> None:

@@ -24,6 +24,10 @@ BUMP = 20 * 50 + 30  # of the plates' points, the top of the bump
 LIFT = np.float32([0.0, 0.0, 0.25])
 
 
+def _last(names: list[str], name: str) -> int:
+    return len(names) - names[::-1].index(name)
+
+
 @pytest.fixture
 def method(stub: ModuleType, parts: Path, monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """The stub explains: by the plate of the same place, of the first good scan; nothing left of x = 5.
@@ -183,6 +187,8 @@ def test_the_good_scan_opens_with_the_matching_place_and_leads_back(explained: A
     points, words = window.viewer.last("set_explained")
     assert abs(points[:, 2].mean()) < 0.02, "as measured, in the good scan's own frame"
     assert judged.key in words
+    names = [name for name, _ in window.viewer.calls]
+    assert _last(names, "set_scan") < _last(names, "set_explained") < _last(names, "look_at"), "else it would be lost"
     low, high = window.viewer.last("look_at")
     np.testing.assert_array_equal((low, high), (points.min(axis=0), points.max(axis=0)))
     assert "held against" in window.card.text.text()
@@ -194,6 +200,8 @@ def test_the_good_scan_opens_with_the_matching_place_and_leads_back(explained: A
     assert session.picked == BUMP
     assert session.inspection is not None
     assert window.card.heading.text() == "Nearest plate"
+    names = [name for name, _ in window.viewer.calls]
+    assert _last(names, "set_scan") < _last(names, "set_explained")
     assert window.viewer.last("set_explained")[0][:, 2].mean() == pytest.approx(0.25, abs=0.02)
 
 
@@ -256,14 +264,20 @@ def test_a_method_that_explains_nothing_offers_nothing(
     assert not window.actions_by_id["end_explanation"].isEnabled()
 
 
-def test_the_card_stays_in_the_view_and_scrolls_where_it_must(explained: Any, qtbot: QtBot) -> None:
+def test_the_card_stays_in_the_view_and_gives_way_to_the_part(explained: Any, qtbot: QtBot) -> None:
     card, view = explained.card, explained.viewer
-    card.text.setText("A long text. " * 60)
+    assert card.area.isVisible()
+    assert card.area.verticalScrollBar().maximum() == 0, "the words fit"
+    card.text.setText("A long text. " * 300)
     card._place()
     assert view.geometry().contains(card.geometry())
+    qtbot.waitUntil(lambda: card.area.verticalScrollBar().maximum() > 0)
+    card.refresh()
     explained.resize(900, 420)
-    qtbot.waitUntil(lambda: view.geometry().contains(card.geometry()))
-    assert card.area.verticalScrollBar().maximum() > 0
+    qtbot.waitUntil(lambda: not card.area.isVisible())
+    assert view.geometry().contains(card.geometry())
+    assert card.height() < 110
+    assert "flatter" in card.toolTip()
 
 
 def test_a_surface_lies_on_its_scan_or_does_not() -> None:
