@@ -100,6 +100,13 @@ class IaenetConfig(Config):
         choices=("scan", "principal"),
         paper="scan",
     )
+    x1: Literal["distance", "residual"] = setting(
+        "distance",
+        "What the 3D expert scores: each point's distance to the surface rebuilt from good codes, or how far a patch's "
+        "code lies from these, which needs no trained field",
+        choices=("distance", "residual"),
+        paper="distance",
+    )
     distance_unit: Literal["patch", "scan"] = setting(
         "patch", "X1 in sizes of the patch, or in millimetres", choices=("patch", "scan"), paper="patch"
     )
@@ -257,10 +264,10 @@ class IaenetConfig(Config):
         0.1, "m, by how much the fusion is to beat the better expert", low=0.0, high=10.0, paper=0.1
     )
     selector_weight: float = setting(0.1, "lambda, weight of the selector's loss", low=0.0, high=100.0, paper=0.1)
-    monotone: float = setting(
+    linear_prior: float = setting(
         0.0,
-        "Weight of a loss that lets the fused score rise with each expert's score, at least in proportion to how well "
-        "that expert tells the made defects; without it the order of scores fainter than these is left to chance",
+        "Weight of a loss that holds the fusion near the best linear one where the made defects do not speak against "
+        "it; without it the order of scores fainter or stronger than theirs is left to chance",
         low=0.0,
         high=100.0,
         paper=0.0,
@@ -283,22 +290,14 @@ class IaenetConfig(Config):
             "views": 6,
             "fpfh_radius": 8.0,
             "fpfh_neighbors": 40,
-            "patches": 64,
+            "patch_points": 64,
+            "overlap": 6.0,
             "train_overlap": 2.0,
             "patch_scale": "radius",
-            "patch_frame": "principal",
-            "start": "auto",
-            "sdf_loss": "distance",
-            "trained": "decoder",
+            "x1": "residual",
             "relative": True,
-            "surface_copies": 9,
             "distance_unit": "scan",
-            "epochs": 1000,
-            "steps": 250,
-            "batch": 64,
-            "queries": 8,
-            "learning_rate": 1e-3,
-            "schedule": "cosine",
+            "epochs": 0,
             "edges": "held",
             "object_share": 0.002,
             "scaling_top": 0.001,
@@ -307,7 +306,7 @@ class IaenetConfig(Config):
             "clean_maps": True,
             "iaf_points": 512,
             "iaf_balance": 0.3,
-            "monotone": 0.3,
+            "linear_prior": 1.0,
             "faintest": 0.1,
         },
     }
@@ -322,6 +321,7 @@ class IaenetConfig(Config):
             patch_scale=self.patch_scale,
             frame=self.patch_frame,
             unit=self.distance_unit,
+            evidence=self.x1,
             relative=self.relative,
             loss=self.sdf_loss,
             trained=self.trained,
@@ -360,7 +360,7 @@ class IaenetConfig(Config):
             weight_decay=self.iaf_weight_decay,
             margin=self.margin,
             weight=self.selector_weight,
-            monotone=self.monotone,
+            linear_prior=self.linear_prior,
             positive_only=self.cross_entropy == "positive",
             through_gate=self.gate_gradient,
         )

@@ -103,10 +103,14 @@ class Experts:
 
     def judge(self, prepared: Prepared, coded: CodedCloud, described: Described, *, without: int | None = None) -> Look:
         """The same of a scan that is coded and described already."""
-        judged = self.three.judge(coded, self.memory.shape.codes, without=without)
+        judged = self.judge_shape(coded, without=without)
         x1 = self.two.smoothed(prepared, described.pictures, judged.points)
         x2 = self.two.judge(prepared, described, self.memory, judged.rows, without=without)
         return Look(coded, described, judged, np.stack([x1, x2], axis=1))
+
+    def judge_shape(self, coded: CodedCloud, *, without: int | None = None) -> Judgement3D:
+        """What the 3D expert says, before the blur."""
+        return self.three.judge(coded, self.memory.shape.codes, without=without)
 
 
 def of_the_part(maps: Floats, share: float) -> Floats:

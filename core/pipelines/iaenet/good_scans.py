@@ -87,8 +87,8 @@ class GoodScans:
         back = np.linalg.inv(self.transforms[scan])
         return Explanation(
             "Nearest good surface",
-            f"This place was held against good patches; the one most like it is of {self.names[scan]}. The point lies "
-            f"{score:.3g} off the surface rebuilt from these.",
+            f"This place was held against good patches; the one most like it is of {self.names[scan]}. The 3D expert "
+            f"gives the point {score:.3g}.",
             self.names[scan],
             transform_points(good, back) * np.float32(1 / UNITS_IN_MM[self.units[scan]]),
             prepared.to_scan_frame(placed),

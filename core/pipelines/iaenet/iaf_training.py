@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from torch.nn.functional import smooth_l1_loss
 
 from core.pipelines.iaenet.iaf import ImportanceAwareFusion, baseline, cross_entropy, fusion_loss
 from core.progress import Progress
@@ -16,9 +18,8 @@ from core.runtime import Runtime
 
 Floats = NDArray[np.float32]
 
-_RISE = 8.0
-"""Least rise of the logit over the range of a score that alone tells everything."""
-_PROBES, _STEP, _REACH = 256, 0.05, 1.25
+_PROBES, _REACH = 512, 1.25
+"""Places between the scores, from 0 to the reach, at which the fusion is held near the linear one, anew each step."""
 _AT_ONCE = 65_536
 """Points whose mean and variance are taken at once."""
 
@@ -30,7 +31,7 @@ class IafSettings:
     Attributes
     ----------
     epochs, batch, points : int
-    balance, learning_rate, weight_decay, margin, weight, monotone : float
+    balance, learning_rate, weight_decay, margin, weight, linear_prior : float
     positive_only, through_gate : bool
     """
 
@@ -42,7 +43,7 @@ class IafSettings:
     weight_decay: float
     margin: float
     weight: float
-    monotone: float
+    linear_prior: float
     positive_only: bool
     through_gate: bool
 
@@ -77,12 +78,12 @@ def train_iaf(
         return _some(len(inputs[i]), bad[i], settings, draws)
 
     once = [drawn(i) for i in range(len(inputs))]
-    b = baseline(
-        torch.cat([one[rows] for one, rows in zip(inputs, once, strict=True)]),
-        torch.cat([one[rows] for one, rows in zip(truths, once, strict=True)]),
-        positive_only=settings.positive_only,
-    )
-    slopes = _RISE * merits(maps, labels)
+    seen = torch.cat([one[rows] for one, rows in zip(inputs, once, strict=True)])
+    truth = torch.cat([one[rows] for one, rows in zip(truths, once, strict=True)])
+    b = baseline(seen, truth, positive_only=settings.positive_only)
+    probes = _PROBES if settings.linear_prior > 0 else 0
+    weights, offset = best_line(seen, truth) if probes else (np.zeros(2), 0.0)
+    line = torch.as_tensor(weights, dtype=torch.float32, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (), generator=draws)))
         model = ImportanceAwareFusion()
@@ -98,14 +99,16 @@ def train_iaf(
             chosen = [drawn(i) for i in batch.tolist()]
             x = torch.cat([inputs[i][rows] for i, rows in zip(batch.tolist(), chosen, strict=True)]).to(device)
             y = torch.cat([truths[i][rows] for i, rows in zip(batch.tolist(), chosen, strict=True)]).to(device)
-            importance, logits = model(x)
+            between = (torch.rand((probes, 2), generator=draws) * _REACH).to(device)
+            importance, logits = model(torch.cat([x, between]))
+            held = smooth_l1_loss(logits[len(x) :], between @ line + offset) if probes else 0.0
+            importance, logits = importance[: len(x)], logits[: len(x)]
             costs = cross_entropy(logits, y, positive_only=settings.positive_only)
             loss = fusion_loss(
                 importance, costs, b, margin=settings.margin, weight=settings.weight,
                 through_gate=settings.through_gate,
             )  # fmt: skip
-            if settings.monotone > 0:
-                loss = loss + settings.monotone * _falling(model, slopes, draws)
+            loss = loss + settings.linear_prior * held
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -113,38 +116,30 @@ def train_iaf(
             losses.append(float(loss.detach()))
         progress.metric("fusion loss", epoch + 1, float(np.mean(losses)))
         progress.update((epoch + 1) / settings.epochs, f"fusion, epoch {epoch + 1} of {settings.epochs}")
-    _settle(model, torch.cat([inputs[i][drawn(i)] for i in range(len(inputs))]), draws)
+    share = probes / min(len(inputs), settings.batch)  # of probes to a map, as in the steps
+    between = torch.rand((round(share * len(inputs)), 2), generator=draws) * _REACH
+    _settle(model, torch.cat([*(inputs[i][drawn(i)] for i in range(len(inputs))), between]), draws)
     return model.eval().requires_grad_(False)
 
 
-def merits(maps: Sequence[Floats], labels: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
-    """(2,) shares of 1: how well each expert tells the anomalous points, by how far its AUROC exceeds chance.
+def best_line(maps: torch.Tensor, labels: torch.Tensor) -> tuple[NDArray[np.float64], float]:
+    """Weights (2,), none below 0, and offset of the logistic regression that tells anomalous points best.
 
-    A half each where neither does better than chance.
+    An expert whose weight would be negative is left out: its score is high where a part is good, which is chance.
     """
-    table, bad = np.concatenate(maps), np.concatenate(labels)
+    table, bad = maps.numpy().astype(np.float64), labels.numpy() > 0.5
+    weights = np.zeros(2)
     if not bad.any() or bad.all():
-        return np.full(2, 0.5)
-    found = np.empty(2)
-    for expert in range(2):
-        ranks = rankdata(table[:, expert])
-        of_bad = ranks[bad].sum() - bad.sum() * (bad.sum() + 1) / 2
-        found[expert] = max(of_bad / (float(bad.sum()) * float((~bad).sum())) - 0.5, 0.0)
-    return found / found.sum() if found.sum() > 0 else np.full(2, 0.5)
-
-
-def _falling(model: ImportanceAwareFusion, slopes: NDArray[np.float64], draws: torch.Generator) -> torch.Tensor:
-    """How much the logit rises less than ``slopes`` with either expert's score, in the mean over the scores' range."""
-    device = next(model.parameters()).device
-    at = (torch.rand((_PROBES, 2), generator=draws) * _REACH).to(device)
-    steps = _STEP * torch.eye(2, device=device)
-    model.eval()  # these points must not enter the statistics of real ones
-    _, logits = model(torch.cat([at, at + steps[0], at + steps[1]]))
-    model.train()
-    here, *there = logits.chunk(3)
-    wanted = torch.as_tensor(slopes, dtype=torch.float32).tolist()
-    lacks = [(want - (value - here) / _STEP).clamp_min(0.0).mean() for want, value in zip(wanted, there, strict=True)]
-    return torch.stack(lacks).sum()
+        return weights + 1.0, -1.0
+    linear: Any = import_module("sklearn.linear_model")
+    used = [0, 1]
+    while used:
+        found = linear.LogisticRegression(C=100.0).fit(table[:, used], bad)
+        if (found.coef_[0] >= 0).all():
+            weights[used] = found.coef_[0]
+            return weights, float(found.intercept_[0])
+        used.pop(int(np.argmin(found.coef_[0])))
+    return weights + 1.0, -1.0
 
 
 def _settle(model: ImportanceAwareFusion, table: torch.Tensor, draws: torch.Generator) -> None:

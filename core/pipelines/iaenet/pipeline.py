@@ -99,8 +99,8 @@ class IaenetPipeline(Pipeline):
             progress.update(0.3, "looking at the surface")
             coded = fitted.experts.three.encode(prepared.cloud)
             progress.update(0.6, "looking for good surfaces")
+            judged = fitted.experts.judge_shape(coded)
             memory = fitted.experts.memory.shape
-            judged = fitted.experts.three.judge(coded, memory.codes)
             found = fitted.good.explain(prepared, coded, judged, memory, at, self.config.patch_frame)
         progress.update(1.0, "explained")
         return found

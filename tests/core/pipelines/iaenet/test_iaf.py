@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.pipelines.iaenet.iaf import ImportanceAwareFusion, baseline, cross_entropy, entropy, fusion_loss
-from core.pipelines.iaenet.iaf_training import IafSettings, merits, train_iaf
+from core.pipelines.iaenet.iaf_training import IafSettings, best_line, train_iaf
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
 
@@ -119,16 +119,19 @@ def test_inputs_that_differ_by_rounding_train_to_the_same_fusion() -> None:
     assert np.corrcoef(found[0].numpy(), found[1].numpy())[0, 1] > 0.999
 
 
-def test_an_experts_merit_is_how_far_its_auroc_exceeds_chance() -> None:
-    maps = [np.array([[0.1, 0.5], [0.2, 0.9], [0.3, 0.1], [0.4, 0.6]], np.float32)]
-    labels = [np.array([False, False, True, True])]
-    assert merits(maps, labels) == pytest.approx([1.0, 0.0])  # AUROC 1 and 1/4
-    ties = [np.array([[0.1, 0.0], [0.1, 0.0], [0.1, 0.0], [0.1, 0.5]], np.float32)]
-    assert merits(ties, labels) == pytest.approx([0.0, 1.0])  # 1/2 and 3/4
-    assert merits(maps, [np.zeros(4, bool)]) == pytest.approx([0.5, 0.5])
+def test_the_best_line_leaves_out_what_points_the_wrong_way() -> None:
+    maps, labels = maps_with_a_blind_expert()
+    table, truth = torch.from_numpy(np.concatenate(maps)), torch.from_numpy(np.concatenate(labels).astype(np.float32))
+    weights, offset = best_line(table, truth)
+    assert weights[1] > 10 * abs(weights[0])
+    assert offset < 0
+    turned = torch.stack([-table[:, 1], table[:, 1]], dim=1)
+    assert best_line(turned, truth)[0][0] == 0
+    assert best_line(-table[:, 1:].repeat(1, 2), truth)[0].tolist() == [1.0, 1.0]
+    assert best_line(table, torch.zeros(len(table)))[0].tolist() == [1.0, 1.0]
 
 
-def test_the_monotone_loss_orders_scores_that_no_sample_tells_apart() -> None:
+def test_the_prior_orders_scores_that_no_sample_tells_apart() -> None:
     """Made defects are all strong: what lies below them would be in any order."""
     rng, maps, labels = np.random.default_rng(3), [], []
     for _ in range(6):
@@ -136,8 +139,8 @@ def test_the_monotone_loss_orders_scores_that_no_sample_tells_apart() -> None:
         known = np.where(label, rng.uniform(0.8, 1.0, 300), rng.uniform(0.0, 0.2, 300))
         maps.append(np.stack([rng.random(300), known], axis=1).astype(np.float32))
         labels.append(label)
-    model = train_iaf(maps, labels, replace(SETTINGS, monotone=1.0), CPU, Progress())
+    model = train_iaf(maps, labels, replace(SETTINGS, linear_prior=1.0), CPU, Progress())
     line = torch.linspace(0.0, 1.0, 21)
     _, logits = model(torch.stack([torch.full((21,), 0.5), line], dim=1))
-    assert (logits.diff() > 0).float().mean() > 0.8
+    assert (logits.diff() > 0).float().mean() > 0.9
     assert logits[15] - logits[0] > 2.0

@@ -22,7 +22,7 @@ SMALL = {
     "views": 2,
     "patches": 24,
     "patch_points": 48,
-    "start": "none",
+    "epochs": 0,
     "steps": 20,
     "batch": 8,
     "samples": 4,
@@ -94,7 +94,7 @@ def test_both_searches_judge() -> None:
 
 def test_the_memory_is_announced_before_training() -> None:
     said: list[str] = []
-    made(samples=1, iaf_epochs=1, steps=1).fit(
+    made(samples=1, iaf_epochs=1).fit(
         [dome(0), dome(1)], CallbackProgress(lambda fraction, what: said.append(what))
     )
     announced = next(i for i, what in enumerate(said) if "memory bank" in what and "MB" in what)
