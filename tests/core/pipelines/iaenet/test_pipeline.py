@@ -98,7 +98,7 @@ def test_the_memory_is_announced_before_training() -> None:
         [dome(0), dome(1)], CallbackProgress(lambda fraction, what: said.append(what))
     )
     announced = next(i for i, what in enumerate(said) if "memory bank" in what and "MB" in what)
-    assert announced < next(i for i, what in enumerate(said) if "learning the surface" in what)
+    assert announced < next(i for i, what in enumerate(said) if "remembering" in what)
 
 
 def test_a_memory_can_be_bounded() -> None:
