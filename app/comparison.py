@@ -110,6 +110,7 @@ class Comparison(QObject):
         self._before: str | None = None  # shown before the present one
         self._made: tuple[tuple[object, ...], Difference] | None = None
         session.map_changed.connect(self._map_changed)
+        session.result_changed.connect(self._result_changed)
 
     @property
     def reference(self) -> str | None:
@@ -178,6 +179,12 @@ class Comparison(QObject):
     def let_go(self) -> None:
         """Keep no result."""
         self._made = None
+
+    def _result_changed(self) -> None:
+        """Another result may lack the map that was shown; and the last one's difference is of no use."""
+        self._made = None
+        if self._session.shown_map != self._last:
+            self._before, self._last = self._last, self._session.shown_map
 
     def _map_changed(self) -> None:
         shown = self._session.shown_map

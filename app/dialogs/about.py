@@ -88,6 +88,7 @@ class KeysDialog(QDialog):
                     (self.tr("Right or middle drag"), self.tr("Shift")),
                     (self.tr("Wheel"), self.tr("Zoom")),
                     (self.tr("Click"), self.tr("Read the values of a point")),
+                    (self.tr("Right click"), self.tr("What can be done there")),
                 ):
                     row = self._line(grid, row, keys, text)
             grid.setRowStretch(row, 1)

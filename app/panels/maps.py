@@ -386,6 +386,8 @@ def _button(action: QAction, text: str) -> QToolButton:
     result.setDefaultAction(action)
     result.setAccessibleName(text)
     result.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    if action.isCheckable():
+        result.setObjectName("switch")
     return result
 
 

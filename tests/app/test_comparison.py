@@ -140,6 +140,7 @@ def test_comparing_ends_with_no_other_map_and_lasts_over_scans(window: Any, qtbo
     session.inspect()
     idle(session)
     assert window.viewer.last("set_field").ends == ("Squared", "Anomaly score")
+    assert window.maps.differ.isChecked()
     choose(window, "no other map")
     assert window.viewer.last("set_field").title == "Anomaly score"
 
