@@ -16,7 +16,7 @@ class BtfConfig(Config):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
-        "fast": {},
+        "fast": {"patches": 2000, "memory": 3000, "pooling": 3.0, "smoothing": 2.0, "image_layers": ""},
     }
 
     background: Literal["auto", "none", "plane"] = setting(
