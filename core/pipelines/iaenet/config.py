@@ -291,7 +291,7 @@ class IaenetConfig(Config):
             "fpfh_radius": 8.0,
             "fpfh_neighbors": 40,
             "patch_points": 64,
-            "overlap": 6.0,
+            "overlap": 4.0,
             "train_overlap": 2.0,
             "patch_scale": "radius",
             "x1": "residual",
@@ -307,7 +307,7 @@ class IaenetConfig(Config):
             "iaf_points": 512,
             "iaf_balance": 0.3,
             "linear_prior": 1.0,
-            "faintest": 0.1,
+            "faintest": 0.3,
         },
     }
 
