@@ -15,6 +15,7 @@ from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTimer, QTranslator
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from app.constants_held import hold_constants
 from app.failures import Failures
 from app.jobs import Jobs
 from app.main_window import MainWindow
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_application() -> QApplication:
     """The one QApplication, named, styled and translated."""
+    hold_constants()
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing

@@ -19,6 +19,14 @@ from pytestqt.qtbot import QtBot
 _NAME = "nominal_stub_pipeline"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _constants() -> None:
+    """As the program does when it starts."""
+    from app.constants_held import hold_constants
+
+    hold_constants()
+
+
 class FakeViewer(QWidget):
     """Takes what the view is told, and keeps it."""
 
