@@ -181,11 +181,19 @@ class IaenetConfig(Config):
     )
     object_share: float = setting(
         0.0,
-        "An expert's score of the part is the mean of this share of its highest points; 0 is the highest alone",
+        "A score of the part is the mean of this share of a map's highest points; 0 is the highest alone",
         unit="share",
         low=0.0,
         high=1.0,
         paper=0.0,
+    )
+
+    object_score: Literal["experts", "map"] = setting(
+        "experts",
+        "The part's score: both experts' scores of the part, fused as one more point, or the highest points of the "
+        "fused map",
+        choices=("experts", "map"),
+        paper="experts",
     )
 
     fusion: Literal["iaf", "max", "addition", "ocsvm"] = setting(
@@ -299,12 +307,13 @@ class IaenetConfig(Config):
             "distance_unit": "scan",
             "epochs": 0,
             "edges": "held",
-            "object_share": 0.002,
+            "object_share": 0.01,
+            "object_score": "map",
             "scaling_top": 0.001,
             "clip": False,
             "samples": 20,
             "clean_maps": True,
-            "iaf_points": 512,
+            "iaf_points": 256,
             "iaf_balance": 0.3,
             "linear_prior": 1.0,
             "faintest": 0.3,

@@ -114,7 +114,7 @@ class Experts:
 
 
 def of_the_part(maps: Floats, share: float) -> Floats:
-    """(2,) both experts' scores of the part: mean of the ``share`` of highest points, at least the highest (eq. 4)."""
+    """(k,) what (V, k) ``maps`` say of the part: mean of the ``share`` of highest points, at least one (eq. 4)."""
     count = max(1, round(share * len(maps)))
     highest = np.partition(maps, len(maps) - count, axis=0)[-count:]
     result: Floats = highest.mean(axis=0, dtype=np.float64).astype(np.float32)

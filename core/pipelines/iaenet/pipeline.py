@@ -182,8 +182,12 @@ class IaenetPipeline(Pipeline):
         importance, logits = fitted.fusions.iaf.judged(scaled)
         weighted = scaled * importance
         chosen = fitted.fusions.named(config.fusion)
-        points = prepared.to_scan(chosen.points(scaled))
-        part = fitted.scaling(of_the_part(look.maps, config.object_share)[None])[0]
+        fused = chosen.points(scaled)
+        points = prepared.to_scan(fused)
+        if config.object_score == "map":
+            part = float(of_the_part(fused[:, None], config.object_share)[0])
+        else:
+            part = chosen.object(fitted.scaling(of_the_part(look.maps, config.object_share)[None])[0])
         shown: dict[str, tuple[NDArray[Any], str, Any, str]] = {
             "x1": (look.maps[:, 0], "3D expert (X1)", "score", "Distance from the surface rebuilt from good patches"),
             "x2": (
@@ -214,7 +218,7 @@ class IaenetPipeline(Pipeline):
             key: ScoreMap(prepared.to_scan(values.astype(np.float32)), title, kind, help, _ENDS.get(key, ("", "")))
             for key, (values, title, kind, help) in shown.items()
         }
-        return Scores(points, chosen.object(part), maps)
+        return Scores(points, part, maps)
 
 
 _ENDS = {

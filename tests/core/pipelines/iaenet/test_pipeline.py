@@ -79,6 +79,16 @@ def test_another_fusion_is_what_the_map_said(name: str) -> None:
     assert np.array_equal(loaded(fusion=name).score(scan, Progress()).points, said)
 
 
+def test_the_parts_score_is_of_the_fused_map_or_of_the_experts() -> None:
+    scan = dome(9, bulge=3.0)
+    highest = loaded(object_share=0.0).score(scan, Progress())
+    assert highest.object == pytest.approx(float(highest.points.max()))
+    one_more = loaded(object_share=0.0, object_score="experts", fusion="max").score(scan, Progress())
+    scaled = fitted()._fitted.scaling
+    tops = [float(one_more.maps[name].values.max()) for name in ("x1", "x2")]
+    assert one_more.object == pytest.approx(float(scaled(np.array([tops])).max()), rel=1e-5)
+
+
 def test_the_2d_expert_sees_a_bulge() -> None:
     scan = dome(9, bulge=4.0)
     values = fitted().score(scan, Progress()).maps["x2"].values
@@ -94,9 +104,7 @@ def test_both_searches_judge() -> None:
 
 def test_the_memory_is_announced_before_training() -> None:
     said: list[str] = []
-    made(samples=1, iaf_epochs=1).fit(
-        [dome(0), dome(1)], CallbackProgress(lambda fraction, what: said.append(what))
-    )
+    made(samples=1, iaf_epochs=1).fit([dome(0), dome(1)], CallbackProgress(lambda fraction, what: said.append(what)))
     announced = next(i for i, what in enumerate(said) if "memory bank" in what and "MB" in what)
     assert announced < next(i for i, what in enumerate(said) if "remembering" in what)
 
