@@ -11,17 +11,26 @@ from typing import Literal
 
 Modality = Literal["rgb", "rendered"]
 
-_IMAGES = (
-    "wide_resnet50_2-imagenet1k_v1",
-    "wide_resnet50_2-racm_in1k",
-    "resnet18-imagenet1k_v1",
-    "resnet18-imagenet1k_v1-folded",
-    "wide_resnet50_2-nominal",
-    "resnet18-nominal",
-    "oriented_energy",
+IMAGE_PREFERENCES: Mapping[Modality, tuple[str, ...]] = MappingProxyType(
+    {
+        "rgb": (
+            "wide_resnet50_2-imagenet1k_v1",
+            "wide_resnet50_2-racm_in1k",
+            "resnet18-imagenet1k_v1",
+            "resnet18-imagenet1k_v1-folded",
+            "resnet18-nominal",
+            "oriented_energy",
+        ),
+        "rendered": (
+            "wide_resnet50_2-imagenet1k_v1",
+            "wide_resnet50_2-racm_in1k",
+            "resnet18-imagenet1k_v1+oriented_energy",
+            "resnet18-imagenet1k_v1-folded+oriented_energy",
+            "resnet18-nominal+oriented_energy",
+            "oriented_energy",
+        ),
+    }
 )
-
-IMAGE_PREFERENCES: Mapping[Modality, tuple[str, ...]] = MappingProxyType({"rgb": _IMAGES, "rendered": _IMAGES})
 """Of photographs, and of images that a scan's normals were shaded to. The figures are in docs/features.md; of
 Wide-ResNet-50-2, which could not be had there, only the papers' are known."""
 
