@@ -16,7 +16,15 @@ class BtfConfig(Config):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
-        "fast": {"patches": 2000, "memory": 3000, "pooling": 3.0, "smoothing": 2.0, "image_layers": ""},
+        "fast": {
+            "patches": 2000,
+            "pooling": 3.0,
+            "smoothing": 2.0,
+            "image_layers": "",
+            "coreset": 0.25,
+            "memory": 10_000,
+            "reweighting": False,
+        },
     }
 
     background: Literal["auto", "none", "plane"] = setting(
