@@ -24,6 +24,7 @@ from core.inspection.verdict import Inspection, judge
 from core.pipelines.base import Pipeline
 from core.pipelines.config import Config
 from core.pipelines.explanation import Explanation
+from core.pipelines.features import pinned
 from core.pipelines.registry import pipeline_class
 from core.progress import Progress
 from core.runtime import Runtime
@@ -130,7 +131,7 @@ def train(
             f"Add scans of good parts to {category.root}: {least} are the least, 20 or more are better",
         )
 
-    pipeline = cls(config, runtime)
+    pipeline = cls(pinned(config, images=all(scan.image is not None for scan in good)), runtime)
     share = 1 / (1 + FOLDS) if cross_fit else 0.8
     fitted_at = 0.14 + 0.8 * share
     pipeline.fit(good, progress.part(0.14, fitted_at, "Fitting"))

@@ -6,8 +6,10 @@ A field says by ``setting(..., features=KIND)`` what it names: ``image`` (see ``
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from core.backbones.defaults import IMAGE_PREFERENCES, POINT_PREFERENCES
@@ -93,6 +95,25 @@ def feature_uses(config: type[Config], values: Mapping[str, Any], *, images: boo
     """
     named = config.from_mapping(values).named_features(images=images)
     return tuple(_use(spec, named[spec.name]) for spec in config.settings() if spec.name in named)
+
+
+def pinned(config: Config, *, images: bool) -> Config:
+    """The config with every automatic name in use replaced by what it means on this computer now.
+
+    What is fitted several times, as for cross-fitting, must see with the same features each time, whatever weights
+    arrive meanwhile.
+
+    Raises
+    ------
+    WeightsError
+        If an automatic choice finds nothing, or a name is malformed.
+    """
+    kinds = {spec.name: spec.features for spec in config.settings()}
+    named = config.named_features(images=images)
+    concrete = {
+        field: "+".join(concrete_parts(value, partial(resolved, kinds[field]))) for field, value in named.items()
+    }
+    return dataclasses.replace(config, **concrete)
 
 
 def _use(spec: Setting, value: str) -> FeatureUse:

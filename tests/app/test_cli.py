@@ -62,6 +62,15 @@ def test_train_says_what_it_did(folder: Path, tmp_path: Path, capsys: pytest.Cap
     assert (card["seed"], card["preset"], card["config"]["smoothing"], card["unit"]) == (3, "custom", 2.0, "mm")
 
 
+def test_a_model_names_the_features_that_automatic_stood_for(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--category", str(folder), "--pipeline", "btf", "--json", "--set", "features=auto"]
+    assert main([*arguments, "--out", str(tmp_path / "m.nominal")]) == ACCEPTED
+    assert main(["info", str(tmp_path / "m.nominal"), "--json"]) == ACCEPTED
+    assert lines(capsys)[-1]["config"]["features"] == "fpfh"
+
+
 def test_a_folder_is_judged_scan_by_scan(
     folder: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -320,6 +320,12 @@ class IaenetConfig(Config):
         },
     }
 
+    def named_features(self, *, images: bool) -> dict[str, str]:
+        """The image features in use; ``auto:rendered`` means ``auto:rgb`` where photographs are looked at."""
+        photographs = self.image == "rgb" or (self.image == "auto" and images)
+        automatic = photographs and self.features == "auto:rendered"
+        return {"features": "auto:rgb" if automatic else self.features}
+
     def sdf_settings(self) -> SdfSettings:
         """The constants of the 3D expert."""
         return SdfSettings(

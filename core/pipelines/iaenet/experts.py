@@ -122,10 +122,8 @@ def of_the_part(maps: Floats, share: float) -> Floats:
 
 
 def extractor(config: IaenetConfig, photographer: Photographer, runtime: Runtime, name: str = "") -> ImageFeatures:
-    """The image features that the config names; ``auto:rendered`` means ``auto:rgb`` where the picture is RGB."""
-    name = name or config.features
-    if photographer.rgb and name == "auto:rendered":
-        name = "auto:rgb"
+    """The image features that the config names, or those of ``name``."""
+    name = name or config.named_features(images=photographer.rgb)["features"]
     layers = tuple(layer.strip() for layer in config.layers.split(",") if layer.strip())
     return image_features(name, runtime, layers=layers)
 

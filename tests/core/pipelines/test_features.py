@@ -12,7 +12,8 @@ from core.backbones import defaults
 from core.backbones import weights as sets
 from core.errors import WeightsError
 from core.pipelines.config import Config, setting
-from core.pipelines.features import feature_choices, feature_uses
+from core.pipelines.features import feature_choices, feature_uses, pinned
+from core.pipelines.iaenet.config import IaenetConfig
 from core.pipelines.registry import pipeline_class, pipeline_ids
 
 WIDE, SMALL = "wide_resnet50_2-imagenet1k_v1", "resnet18-imagenet1k_v1"
@@ -76,6 +77,24 @@ def test_another_field_may_decide_what_automatic_is_for() -> None:
     assert not feature_uses(PictureConfig, {}, images=True)[0].of_photographs
     assert not feature_uses(PictureConfig, {"photographs": True}, images=False)[0].of_photographs
     assert feature_uses(PictureConfig, {"photographs": True}, images=True)[0].of_photographs
+
+
+def test_a_pinned_config_keeps_its_features_when_better_ones_arrive(home: Path) -> None:
+    put(home, SMALL, "resnet18")
+    kept = pinned(FeatureConfig(steps=7), images=False)
+    assert kept == FeatureConfig(image=SMALL, steps=7, net=SMALL)
+    put(home, WIDE, "wide_resnet50_2")
+    assert pinned(kept, images=True) == kept
+    assert pinned(FeatureConfig(image="oriented_energy+auto:rgb"), images=False).image == f"oriented_energy+{WIDE}"
+
+
+def test_iaenet_looks_at_photographs_with_the_features_for_photographs(home: Path) -> None:
+    put(home, SMALL, "resnet18")
+    assert pinned(IaenetConfig(image="render"), images=True).features == "oriented_energy"
+    assert pinned(IaenetConfig(image="rgb"), images=True).features == SMALL
+    assert pinned(IaenetConfig(image="auto"), images=True).features == SMALL
+    assert pinned(IaenetConfig(image="auto"), images=False).features == "oriented_energy"
+    assert pinned(IaenetConfig(image="rgb", features="oriented_energy"), images=True).features == "oriented_energy"
 
 
 def test_choices_hold_the_automatic_one_and_mark_what_is_missing(home: Path) -> None:
