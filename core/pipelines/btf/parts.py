@@ -15,6 +15,7 @@ from core.geometry.background import ForegroundPolicy
 from core.geometry.orientation import outward
 from core.geometry.thinned_parts import ThinnedPart, thin, voxel_for
 from core.geometry.units import UNITS_IN_MM
+from core.geometry.usual_size import UsualSize
 from core.pipelines.btf.config import BtfConfig
 from core.progress import Progress
 from core.runtime import Runtime
@@ -24,8 +25,6 @@ Floats = NDArray[np.float32]
 
 _LEAST = 16
 """Fewer points than this are no part."""
-_SIZE_RANGE = 2.5
-"""A scan that much larger or smaller than the good ones is in another unit, or another part."""
 _LOOKED_AT = 3
 """Good scans that the voxel is chosen on."""
 
@@ -76,8 +75,8 @@ class Frame:
     unit : str
         Of all lengths here.
     voxel : float
-    diagonal : float
-        Usual diagonal of a good part's bounding box.
+    size : UsualSize
+        Of the good parts.
     radius : float
         Usual distance of a good part's farthest point from its centroid.
     photographs : bool
@@ -87,7 +86,7 @@ class Frame:
     policy: ForegroundPolicy
     unit: str
     voxel: float
-    diagonal: float
+    size: UsualSize
     radius: float
     photographs: bool
 
@@ -107,13 +106,11 @@ class Frame:
             placed = _in_unit(scan, unit)
             parts.append(placed.points[_rows(placed, policy)])
         some = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), _LOOKED_AT)).astype(int))]
-        diagonal = float(np.median([_diagonal(part) for part in parts]))
-        if not diagonal > 0:
-            raise ScanError("The good scans have no extent", "Check the files")
+        size = UsualSize.of(parts, unit)
         voxel = config.voxel or float(np.median([voxel_for(part, config.voxel_points) for part in some]))
         radius = float(np.median([np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in parts]))
         photographs = config.image == "auto" and all(scan.image is not None for scan in scans)
-        return cls(policy, unit, voxel, diagonal, radius, photographs)
+        return cls(policy, unit, voxel, size, radius, photographs)
 
     def part(self, scan: Scan, config: BtfConfig, runtime: Runtime) -> Part:
         """What ``scan`` shows.
@@ -127,13 +124,7 @@ class Frame:
         placed = _in_unit(scan, self.unit)
         rows = _rows(placed, self.policy)
         points = placed.points[rows]
-        diagonal = _diagonal(points)
-        if not self.diagonal / _SIZE_RANGE <= diagonal <= self.diagonal * _SIZE_RANGE:
-            raise ScanError(
-                f"Scan {name} measures {diagonal:.4g} {self.unit} across, the good parts "
-                f"{self.diagonal:.4g} {self.unit}",
-                "Check the unit of the scan, and that it shows this part",
-            )
+        self.size.check(points, name)
         pictures = None
         if self.photographs:
             if placed.image is None or placed.grid is None:
@@ -166,7 +157,7 @@ class Frame:
         return {
             "unit": np.array(self.unit.encode()),
             "voxel": np.array(self.voxel),
-            "diagonal": np.array(self.diagonal),
+            "diagonal": np.array(self.size.diagonal),
             "radius": np.array(self.radius),
             "photographs": np.array(self.photographs),
         } | {f"foreground/{key}": value for key, value in self.policy.state().items()}
@@ -177,11 +168,12 @@ class Frame:
         prefix = "foreground/"
         policy = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         unit = np.asarray(state["unit"]).item()
+        unit = unit.decode() if isinstance(unit, bytes) else str(unit)
         return cls(
             ForegroundPolicy.from_state(policy),
-            unit.decode() if isinstance(unit, bytes) else str(unit),
+            unit,
             float(state["voxel"]),
-            float(state["diagonal"]),
+            UsualSize(float(state["diagonal"]), unit),
             float(state["radius"]),
             bool(state["photographs"]),
         )
@@ -198,7 +190,3 @@ def _rows(scan: Scan, policy: ForegroundPolicy) -> NDArray[np.int64]:
     if len(rows) < _LEAST:
         raise ScanError(f"Scan {scan.source or scan.name} shows only {len(rows)} points of the part", "Check the scan")
     return rows[np.lexsort(scan.points[rows].T)]
-
-
-def _diagonal(points: Floats) -> float:
-    return float(np.linalg.norm(np.ptp(points, axis=0)))

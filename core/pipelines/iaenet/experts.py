@@ -67,7 +67,7 @@ class Experts:
         Cancelled
         """
         frame, prepared, first = Frame.learn(scans, config, runtime.seed, progress.part(0.0, 0.35))
-        photographer = Photographer.learn(prepared, first, frame.reference is not None, config)
+        photographer = Photographer.learn(prepared, first, frame.pose.reference is not None, config)
         features = extractor(config, photographer, runtime)
         estimate = estimated_memory(prepared, photographer, features, config)
         progress.update(0.36, f"the memory bank will take up to {estimate.total / 2**20:.0f} MB")
@@ -80,7 +80,7 @@ class Experts:
         for one in progress.part(0.7, 0.97).over(prepared, "remembering scan {i} of {n}"):
             coded.append(three.encode(one.cloud))
             described.append(two.describe(one))
-        alone = frame.reference is not None or photographer.count == 1
+        alone = frame.pose.reference is not None or photographer.count == 1
         groups = [[v] for v in range(photographer.count)] if alone else [list(range(photographer.count))]
         levels = three.levels(coded) if config.relative else None
         memory = ImageMemory.build(

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import RegistrationError, ScanError
+from core.errors import ScanError
+from core.geometry.alignment import CommonPose, fullest
 from core.geometry.background import ForegroundPolicy
 from core.geometry.normals import estimate_normals
-from core.geometry.registration import Reference, needs_any_pose, register, transform_points
+from core.geometry.registration import transform_points
 from core.geometry.units import UNITS_IN_MM
-from core.geometry.voxels import voxel_grid
+from core.geometry.usual_size import UsualSize
+from core.geometry.voxels import voxel_grid, voxel_leaving
 from core.pipelines.iaenet.config import IaenetConfig
 from core.progress import Progress
 from core.scan import Scan
@@ -23,10 +25,6 @@ Floats = NDArray[np.float32]
 
 _LEAST = 16
 """Fewer points than this are no part."""
-_SIZE_RANGE = 2.5
-"""A scan that much larger or smaller than the good ones is in another unit, or another part."""
-_GOOD_FIT = 0.8
-"""Share of a scan that must lie on the reference for a category to be judged alignable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,23 +89,19 @@ class Frame:
     policy : ForegroundPolicy
     voxel : float
         Side of the voxels in millimetres; 0 keeps every point.
-    diagonal : float
-        Usual diagonal of a good part's bounding box, in millimetres.
+    size : UsualSize
+        Of the good parts, in millimetres.
     neighbors : int
         Points that make a normal.
-    reference : Reference, or None where scans are not aligned
-    any_pose : bool
-        Whether a scan may lie in any pose, or near the reference's.
-    seed : int
+    pose : CommonPose
+        Where scans are aligned, if they are.
     """
 
     policy: ForegroundPolicy
     voxel: float
-    diagonal: float
+    size: UsualSize
     neighbors: int
-    reference: Reference | None
-    any_pose: bool
-    seed: int
+    pose: CommonPose
 
     @classmethod
     def learn(
@@ -126,21 +120,16 @@ class Frame:
             kept, part = _part(scan, policy)
             rows.append(kept)
             parts.append(part)
-        diagonal = float(np.median([_diagonal(part) for part in parts]))
-        if not diagonal > 0:
-            raise ScanError("The good scans have no extent", "Check the files")
-        voxel = 0.0 if config.voxel_points == 0 else _voxel_for(parts, diagonal, config.voxel_points)
+        size = UsualSize.of(parts, "mm")
+        voxel = 0.0 if config.voxel_points == 0 else voxel_leaving(parts, size.diagonal, config.voxel_points)
         clouds = [_thinned(part, voxel)[0] for part in parts]
-        first = int(np.argmax([len(cloud) for cloud in clouds]))
-        reference, any_pose, transforms = _align(
-            clouds, first, config.align, seed, progress.part(0.2, 0.7, "aligning scans")
-        )
-        frame = cls(policy, voxel, diagonal, config.normal_neighbors, reference, any_pose, seed)
+        pose, transforms = CommonPose.learn(clouds, config.align, seed, progress.part(0.2, 0.7, "aligning scans"))
+        frame = cls(policy, voxel, size, config.normal_neighbors, pose)
         prepared = [
             frame._made(scans[i], parts[i], rows[i], transforms[i])
             for i in progress.part(0.7, 1.0).over(range(len(scans)), "normals of scan {i} of {n}")
         ]
-        return frame, prepared, first
+        return frame, prepared, fullest(clouds)
 
     def prepare(self, scan: Scan) -> Prepared:
         """``scan`` in this frame.
@@ -153,16 +142,11 @@ class Frame:
             If it cannot be aligned.
         """
         rows, part = _part(scan, self.policy)
-        diagonal = _diagonal(part)
-        if not self.diagonal / _SIZE_RANGE <= diagonal <= self.diagonal * _SIZE_RANGE:
-            raise ScanError(
-                f"Scan {scan.source or scan.name} measures {diagonal:.4g} mm across, the good parts "
-                f"{self.diagonal:.4g} mm",
-                "Check the unit of the scan, and that it shows this part",
-            )
+        name = scan.source or scan.name
+        self.size.check(part, name)
         transform = np.eye(4)
-        if self.reference is not None:
-            transform = self._registered(_thinned(part, self.voxel)[0], scan)
+        if self.pose.reference is not None:
+            transform = self.pose.find(_thinned(part, self.voxel)[0], name)
         return self._made(scan, part, rows, transform)
 
     def _made(self, scan: Scan, part: Floats, rows: NDArray[np.int64], transform: NDArray[np.float64]) -> Prepared:
@@ -175,51 +159,28 @@ class Frame:
             )
         return Prepared(scan, dense, cloud, inverse, rows, outward_normals(cloud, self.neighbors), transform)
 
-    def _registered(self, cloud: Floats, scan: Scan) -> NDArray[np.float64]:
-        """The pose of a scan; one that does not lie as the good scans did is searched in any pose."""
-        assert self.reference is not None
-        try:
-            if not self.any_pose:
-                try:
-                    return register(
-                        cloud, self.reference, any_pose=False, seed=self.seed, min_fitness=_GOOD_FIT
-                    ).transform
-                except RegistrationError:
-                    pass
-            return register(cloud, self.reference, any_pose=True, seed=self.seed).transform
-        except RegistrationError as error:
-            raise RegistrationError(f"Scan {scan.source or scan.name}: {error.problem}", error.remedy) from error
-
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
         state: dict[str, NDArray[Any]] = {
             "voxel": np.array(self.voxel),
-            "diagonal": np.array(self.diagonal),
+            "diagonal": np.array(self.size.diagonal),
             "neighbors": np.array(self.neighbors, np.int64),
-            "any_pose": np.array(self.any_pose),
-            "seed": np.array(self.seed, np.int64),
         }
         state |= {f"foreground/{key}": value for key, value in self.policy.state().items()}
-        if self.reference is not None:
-            state |= {f"reference/{key}": value for key, value in self.reference.state().items()}
-        return state
+        return state | self.pose.state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Frame:
         """What ``state`` gave."""
 
-        def below(prefix: str) -> dict[str, NDArray[Any]]:
-            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-        reference = below("reference/")
+        prefix = "foreground/"
+        policy = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         return cls(
-            ForegroundPolicy.from_state(below("foreground/")),
+            ForegroundPolicy.from_state(policy),
             float(state["voxel"]),
-            float(state["diagonal"]),
+            UsualSize(float(state["diagonal"]), "mm"),
             int(state["neighbors"]),
-            Reference.from_state(reference) if reference else None,
-            bool(state["any_pose"]),
-            int(state["seed"]),
+            CommonPose.from_state(state),
         )
 
 
@@ -240,51 +201,8 @@ def _part(scan: Scan, policy: ForegroundPolicy) -> tuple[NDArray[np.int64], Floa
     return rows, scan.points[rows] * np.float32(UNITS_IN_MM[scan.unit])
 
 
-def _diagonal(part: Floats) -> float:
-    return float(np.linalg.norm(np.ptp(part, axis=0)))
-
-
 def _thinned(part: Floats, voxel: float) -> tuple[Floats, NDArray[np.int64]]:
     if voxel <= 0:
         return part, np.arange(len(part))
     grid = voxel_grid(part, voxel)
     return grid.points, grid.inverse
-
-
-def _voxel_for(parts: Sequence[Floats], diagonal: float, wanted: int) -> float:
-    """The voxel that leaves about ``wanted`` points of a usual scan, found by halving on a logarithmic scale."""
-    some = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), 3)).astype(int))]
-    low, high = diagonal * 2e-4, diagonal * 0.25
-    for _ in range(14):
-        middle = float(np.sqrt(low * high))
-        if np.median([len(voxel_grid(part, middle).points) for part in some]) > wanted:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _align(
-    clouds: Sequence[Floats], first: int, mode: str, seed: int, progress: Progress
-) -> tuple[Reference | None, bool, list[NDArray[np.float64]]]:
-    """The reference, whether scans need the search of any pose, and the transforms of the good scans."""
-    identity = [np.eye(4) for _ in clouds]
-    if mode == "none" or len(clouds) < 2:
-        return None, False, identity
-    # The scan that shows most of the part is the one that most others can be laid on.
-    reference = Reference(clouds[first])
-    progress.update(0.0, "finding out how the parts lie")
-    any_pose = mode == "any" or needs_any_pose(clouds, reference, seed)
-    transforms, fits = [], []
-    for cloud in progress.over(clouds, "{i} of {n}"):
-        try:
-            found = register(cloud, reference, any_pose=any_pose, seed=seed, min_fitness=0.3)
-        except RegistrationError:
-            if mode == "auto":
-                return None, False, identity
-            raise
-        transforms.append(found.transform)
-        fits.append(found.fitness)
-    if mode == "auto" and np.median(fits) < _GOOD_FIT:
-        return None, False, identity
-    return reference, any_pose, transforms

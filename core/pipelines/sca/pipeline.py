@@ -71,7 +71,7 @@ class ScaPipeline(Pipeline):
             frame, placed = Frame.learn(scans, config, self.runtime.seed, progress.part(0.0, 0.35))
             scale = self._scale(placed)
             surface = None
-            if config.placed_weight > 0 and frame.reference is not None:
+            if config.placed_weight > 0 and frame.pose.reference is not None:
                 progress.update(0.35, "averaging the good surfaces")
                 surface = SurfaceAnchors.learn([one.points for one in placed], frame.step)
             sets = []
@@ -83,7 +83,7 @@ class ScaPipeline(Pipeline):
                     start = None if copy == 0 else self._start(points, i, copy)
                     sets.append(patch_set(points, frame.step, start, scale, weights, own, config, self.runtime))
             progress.update(0.8, "learning what is usual at each place")
-            if config.align == "auto" and frame.reference is None:
+            if config.align == "auto" and frame.pose.reference is None:
                 # Without a common pose a place means nothing, so all places are judged alike.
                 config = dataclasses.replace(config, anchors=0)
             space, features = FeatureSpace.learn(

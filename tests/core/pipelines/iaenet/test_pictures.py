@@ -46,7 +46,7 @@ def grid(seed: int, image: bool = True) -> Scan:
 
 def learned(scans: list[Scan], config: IaenetConfig) -> tuple[list[Prepared], Photographer]:
     frame, prepared, first = Frame.learn(scans, config, 0, Progress())
-    return prepared, Photographer.learn(prepared, first, frame.reference is not None, config)
+    return prepared, Photographer.learn(prepared, first, frame.pose.reference is not None, config)
 
 
 @functools.cache
