@@ -18,15 +18,18 @@ class FeaturesInUse:
     pipeline, title : str
         The method's id and name.
     features : tuple of str
-        Names of features, weight sets among them; empty for a method without a backbone.
+        Names of features, weight sets among them, with and without photographs; empty for a method without a backbone.
     missing : str
         Why they cannot be used now; empty if they can.
+    titles : tuple of str
+        What people call each of ``features``.
     """
 
     pipeline: str
     title: str
     features: tuple[str, ...]
     missing: str = ""
+    titles: tuple[str, ...] = ()
 
     def uses(self, weights: str) -> bool:
         """Whether a weight set is among them."""
@@ -41,7 +44,9 @@ def features_in_use() -> tuple[FeaturesInUse, ...]:
 def _of(pipeline_id: str) -> FeaturesInUse:
     cls = pipeline_class(pipeline_id)
     try:
-        features = tuple(dict.fromkeys(use.features for use in feature_uses(cls.Config, {})))
+        uses = {
+            use.features: use.title for images in (False, True) for use in feature_uses(cls.Config, {}, images=images)
+        }
     except WeightsError as error:
         return FeaturesInUse(pipeline_id, cls.title, (), str(error))
-    return FeaturesInUse(pipeline_id, cls.title, features)
+    return FeaturesInUse(pipeline_id, cls.title, tuple(uses), titles=tuple(uses.values()))

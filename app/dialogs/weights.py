@@ -251,11 +251,9 @@ class WeightsDialog(QDialog):
         if not in_use:
             self.in_use.setText(self.tr("The methods are being loaded; what they use is shown then."))
             return
-        titles = {chosen.name: chosen.title for chosen in sets}
         uses = []
         for use in in_use:
-            named = [titles.get(part, part.replace("_", " ")) for name in use.features for part in name.split("+")]
-            text = use.missing or ", ".join(named) or self.tr("no backbone needed")
+            text = use.missing or ", ".join(use.titles) or self.tr("no backbone needed")
             uses.append(f"{use.title}: {text}")
         self.in_use.setText(
             self.tr("Used where nothing else is chosen. {uses}.").format(uses="; ".join(uses).rstrip("."))

@@ -93,7 +93,7 @@ def test_w_shows_the_good_surface_over_the_picked_place(explained: Any) -> None:
 def test_the_button_beside_the_values_asks_too(window: Any, qtbot: QtBot, idle: Idle) -> None:
     assert not window.card.isVisible()
     window._docks["maps"].raise_()
-    qtbot.waitUntil(window.maps.why.isVisible)
+    qtbot.waitUntil(window.maps.why.isVisible, timeout=30_000)
     qtbot.mouseClick(window.maps.why, Qt.MouseButton.LeftButton)
     idle(window.session)
     assert window.card.isVisible()
@@ -102,7 +102,7 @@ def test_the_button_beside_the_values_asks_too(window: Any, qtbot: QtBot, idle: 
 def test_the_menu_of_the_view_offers_it(window: Any, qtbot: QtBot, idle: Idle) -> None:
     window.viewer.menu_wanted.emit(window.mapToGlobal(QPoint(300, 300)))
     menu, why = window.view_menu, window.actions_by_id["explain"]
-    qtbot.waitUntil(menu.isVisible)
+    qtbot.waitUntil(menu.isVisible, timeout=30_000)
     qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(why).center())
     idle(window.session)
     assert not menu.isVisible()
@@ -147,7 +147,7 @@ def test_an_error_is_shown_and_leaves_nothing(window: Any, method: list[Exceptio
 def test_it_can_be_stopped(window: Any, stub: ModuleType, qtbot: QtBot, idle: Idle, how: str) -> None:
     stub.HOLD.clear()
     qtbot.keyClick(window, Qt.Key.Key_W)
-    qtbot.waitUntil(lambda: window.session.jobs.is_busy_with("explain"))
+    qtbot.waitUntil(lambda: window.session.jobs.is_busy_with("explain"), timeout=30_000)
     assert "Looking" in window.card.heading.text()
     if how == "button":
         qtbot.mouseClick(window.card.stop, Qt.MouseButton.LeftButton)
@@ -271,10 +271,10 @@ def test_the_card_stays_in_the_view_and_gives_way_to_the_part(explained: Any, qt
     card.text.setText("A long text. " * 300)
     card._place()
     assert view.geometry().contains(card.geometry())
-    qtbot.waitUntil(lambda: card.area.verticalScrollBar().maximum() > 0)
+    qtbot.waitUntil(lambda: card.area.verticalScrollBar().maximum() > 0, timeout=30_000)
     card.refresh()
     explained.resize(900, 420)
-    qtbot.waitUntil(lambda: not card.area.isVisible())
+    qtbot.waitUntil(lambda: not card.area.isVisible(), timeout=30_000)
     assert view.geometry().contains(card.geometry())
     assert card.height() < 110
     assert "flatter" in card.toolTip()

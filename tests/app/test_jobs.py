@@ -28,7 +28,7 @@ def test_results_come_back_in_order_on_the_windows_thread(jobs: Jobs, qtbot: QtB
         )
     threads: list[str] = []
     jobs.submit(Job("last", lambda _: None, done=lambda _: threads.append(threading.current_thread().name)))
-    qtbot.waitUntil(lambda: not jobs.busy)
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=30_000)
     assert found == [(i, "nominal-worker") for i in range(5)]
     assert threads == [threading.main_thread().name]
 
@@ -40,7 +40,7 @@ def test_worker_survives_a_failing_job_and_a_failing_callback(jobs: Jobs, qtbot:
     jobs.submit(Job("bad end", lambda _: 1, done=lambda _: {}["missing"]))
     answers: list[int] = []
     jobs.submit(Job("good", lambda _: 42, done=answers.append))
-    qtbot.waitUntil(lambda: bool(answers))
+    qtbot.waitUntil(lambda: bool(answers), timeout=30_000)
     assert answers == [42]
     assert [f.split(":")[0] for f in failures] == ["bad", "bad end"]
 
@@ -50,7 +50,7 @@ def test_a_jobs_own_failure_handler_takes_the_error(jobs: Jobs, qtbot: QtBot) ->
     jobs.failed.connect(lambda *both: unhandled.append(both))
     errors: list[Exception] = []
     jobs.submit(Job("bad", lambda _: 1 / 0, failed=errors.append))
-    qtbot.waitUntil(lambda: bool(errors))
+    qtbot.waitUntil(lambda: bool(errors), timeout=30_000)
     assert isinstance(errors[0], ZeroDivisionError)
     assert not unhandled
 
@@ -72,7 +72,7 @@ def test_cancel_stops_the_running_job_and_leaves_the_next(jobs: Jobs, qtbot: QtB
     jobs.submit(Job("next", lambda _: "next", done=ended.append))
     assert started.wait(5)
     jobs.cancel()
-    qtbot.waitUntil(lambda: len(ended) == 2)
+    qtbot.waitUntil(lambda: len(ended) == 2, timeout=30_000)
     assert ended == ["cancelled", "next"]
 
 
@@ -87,7 +87,7 @@ def test_a_waiting_job_that_is_cancelled_never_runs(jobs: Jobs, qtbot: QtBot) ->
     jobs.cancel("batch")
     assert not jobs.is_busy_with("batch")
     jobs.cancel()
-    qtbot.waitUntil(lambda: not jobs.busy)
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=30_000)
     assert ran == []
 
 
@@ -98,7 +98,7 @@ def test_a_replacing_job_takes_the_place_of_its_like(jobs: Jobs, qtbot: QtBot) -
     assert started.wait(5)
     for name in ("second", "third"):
         jobs.submit(Job(name, lambda _, n=name: n, done=shown.append, tag="open", replaces=True))  # type: ignore[misc]
-    qtbot.waitUntil(lambda: not jobs.busy)
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=30_000)
     assert shown == ["third"]
 
 
@@ -115,7 +115,7 @@ def test_progress_and_curves_reach_the_window(jobs: Jobs, qtbot: QtBot) -> None:
         progress.update(1.0, "done")
 
     jobs.submit(Job("work", work))
-    qtbot.waitUntil(lambda: not jobs.busy)
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=30_000)
     assert values == [("loss", 1.0, 0.5)]
     assert seen[-1] == (1.0, "done")
     assert len(seen) < 100, "the window is told only as often as it can show"

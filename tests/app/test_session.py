@@ -86,7 +86,7 @@ def test_one_drag_is_one_undo_step_and_one_pending_refresh(inspected: Any, qtbot
     for value in np.linspace(1, 5, 200):
         inspected.change_thresholds(gesture, point=float(value))
     assert inspected.undo_stack.count() == steps + 1
-    qtbot.waitUntil(lambda: bool(seen))
+    qtbot.waitUntil(lambda: bool(seen), timeout=30_000)
     assert len(seen) == 1, "two hundred moves within one refresh are one new inspection"
     assert inspected.inspection.thresholds.point == 5
     inspected.undo_stack.undo()

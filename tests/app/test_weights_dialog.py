@@ -142,7 +142,7 @@ def test_lists_every_set_below_its_network_with_state_size_licence_and_users(dia
     assert table.row("point_mae-nominal")[1] == "Ships with Nominal"
     assert table.row(WIDE)[1:4] == ("Not here", "138 MB", "BSD-3-Clause")
     assert {table.row(w.name)[4] for w in sets.known_weights()} == {""}, "oriented energy needs no set"
-    assert "Stub: oriented energy" in dialog.in_use.text()
+    assert "Stub: Oriented energy" in dialog.in_use.text()
     assert table.current.name == "point_mae-nominal", "what is here is shown first"
     text = dialog.details.text()
     assert "Trained on: families: pipe, sheet" in text
@@ -258,7 +258,7 @@ def test_ctrl_o_asks_for_files_and_a_wrong_one_does_not_stop_the_others(
     assert dialog.table.current.architecture == "resnet18"
     assert dialog.said.text() == "Not imported: wrong.pth."
     assert dialog.said.property("role") == "problem"
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     error = window.dialog(ErrorDialog)
     assert "wrong.pth" in error.error.problem
     assert not hasattr(error, "weights"), "the dialog is in sight already"
@@ -271,9 +271,9 @@ def test_an_import_waits_for_running_work_and_can_be_stopped(
     stub.RUNNING.clear()
     window.do_inspect()
     assert stub.RUNNING.wait(5)
-    qtbot.waitUntil(lambda: window.session.jobs.current.title.startswith("Inspecting"))
+    qtbot.waitUntil(lambda: window.session.jobs.current.title.startswith("Inspecting"), timeout=30_000)
     drop(dialog, trunk)
-    qtbot.waitUntil(lambda: "waits until this has ended: Inspecting" in dialog.drop_hint.text())
+    qtbot.waitUntil(lambda: "waits until this has ended: Inspecting" in dialog.drop_hint.text(), timeout=30_000)
     qtbot.mouseClick(dialog.stop, Qt.MouseButton.LeftButton)
     stub.HOLD.set()
     idle(window.session)
@@ -300,7 +300,7 @@ def test_a_set_that_a_model_needs_is_missed_when_it_is_gone(
     dialog.close()
     session.choose_model(made.path)
     idle(session)
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     assert chosen.name in window.dialog(ErrorDialog).error.problem
     qtbot.mouseClick(window.dialog(ErrorDialog).weights, Qt.MouseButton.LeftButton)
     assert window.dialog(WeightsDialog).isVisible()
@@ -310,7 +310,7 @@ def test_weights_dropped_on_the_window_are_offered_for_import(
     window: Any, trunk: Path, qtbot: QtBot, idle: Idle
 ) -> None:
     drop(window, trunk)
-    qtbot.waitUntil(lambda: window.dialog(WeightsDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(WeightsDialog) is not None, timeout=30_000)
     dialog = window.dialog(WeightsDialog)
     assert dialog.question is not None
     assert sets.available_weights("resnet18") == ()
@@ -408,8 +408,8 @@ def test_a_download_that_is_stopped_goes_on_the_next_time(
     dialog.table.choose(SMALL)
     dialog.download_action.trigger()
     qtbot.mouseClick(dialog.question.yes, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(server.asked) == 1)
-    qtbot.waitUntil(lambda: "MB" in dialog.drop_hint.text())
+    qtbot.waitUntil(lambda: len(server.asked) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: "MB" in dialog.drop_hint.text(), timeout=30_000)
     qtbot.mouseClick(dialog.stop, Qt.MouseButton.LeftButton)
     assert "Stopping" in dialog.drop_hint.text()
     assert not dialog.stop.isEnabled()
@@ -435,7 +435,7 @@ def test_without_a_network_the_error_says_where_to_put_the_file(
     dialog.download_action.trigger()
     dialog.question.accept()
     idle(window.session)
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     error = window.dialog(ErrorDialog).error
     assert "could not be reached" in error.problem
     assert "http://127.0.0.1:9/resnet18-f37072fd.pth" in error.remedy
@@ -452,7 +452,7 @@ def test_the_train_line_follows_an_import(
     publish(monkeypatch, trunk, "")
     window.do_train()
     train = window.dialog(TrainDialog)
-    qtbot.waitUntil(lambda: train.form.category is not None)
+    qtbot.waitUntil(lambda: train.form.category is not None, timeout=30_000)
     assert train.features.used.text() == "Oriented energy"
     assert "Wide-ResNet-50-2" in train.features.better.text()
     assert "no photograph" in train.features.better.text()
@@ -489,7 +489,7 @@ def test_a_method_without_a_backbone_says_so(
     idle(trained)
     window.do_train()
     train = window.dialog(TrainDialog)
-    qtbot.waitUntil(lambda: train.chosen_method is not None)
+    qtbot.waitUntil(lambda: train.chosen_method is not None, timeout=30_000)
     assert "no backbone" in train.features.used.text()
     assert not train.features.weights.isVisible()
     train.close()
@@ -497,10 +497,10 @@ def test_a_method_without_a_backbone_says_so(
 
 def test_refused_weights_lead_to_the_dialog(window: Any, qtbot: QtBot) -> None:
     window.session.failures.report(WeightsError("The weights of the model are others", "Import them"))
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     qtbot.mouseClick(window.dialog(ErrorDialog).weights, Qt.MouseButton.LeftButton)
     assert window.dialog(WeightsDialog).isVisible()
     assert window.dialog(ErrorDialog) is None
     window.session.failures.report(ScanError("The scan is empty", "Scan again"))
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     assert not hasattr(window.dialog(ErrorDialog), "weights")

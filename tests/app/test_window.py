@@ -232,14 +232,14 @@ def test_export_to_where_nothing_can_be_written_is_told(judged: Any, idle: Idle,
     dialog.folder.setText(str(blocked / "below"))
     dialog.save.click()
     idle(judged.session)
-    qtbot.waitUntil(lambda: judged.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: judged.dialog(ErrorDialog) is not None, timeout=30_000)
     assert "could not be written" in judged.dialog(ErrorDialog).error.problem
 
 
 def test_a_broken_scan_gives_a_two_part_message(window: Any, broken: Any, idle: Idle, qtbot: QtBot) -> None:
     window.session.scans.open(broken)
     idle(window.session)
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     error = window.dialog(ErrorDialog).error
     assert isinstance(error, ScanError)
     assert error.remedy
@@ -252,7 +252,7 @@ def test_a_bug_in_the_worker_is_shown_with_a_traceback_and_the_program_lives(
     stub.FAIL.append(KeyError("inner"))
     window.do_inspect()
     idle(window.session)
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     dialog = window.dialog(ErrorDialog)
     assert "KeyError" in dialog.details
     assert "stub_pipeline.py" in dialog.details
@@ -272,7 +272,7 @@ def test_the_exception_hook_shows_what_nobody_caught(
         raise RuntimeError("nobody caught me")
     except RuntimeError as error:
         sys.excepthook(type(error), error, error.__traceback__)
-    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(ErrorDialog) is not None, timeout=30_000)
     assert "nobody caught me" in window.dialog(ErrorDialog).details
 
 
@@ -293,15 +293,15 @@ def test_dropping_a_scan_and_a_folder(window: Any, parts: Path, idle: Idle, qtbo
         window.dropEvent(event)
 
     drop(parts / "test" / "good" / "001.ply")
-    qtbot.waitUntil(lambda: window.session.entry.key == "good/001")
+    qtbot.waitUntil(lambda: window.session.entry.key == "good/001", timeout=30_000)
     drop(parts)
-    qtbot.waitUntil(lambda: window.dialog(AddCategoryDialog) is not None)
+    qtbot.waitUntil(lambda: window.dialog(AddCategoryDialog) is not None, timeout=30_000)
     dialog = window.dialog(AddCategoryDialog)
-    qtbot.waitUntil(lambda: dialog.form.category is not None)
+    qtbot.waitUntil(lambda: dialog.form.category is not None, timeout=30_000)
     assert "24 good for training" in dialog.form.found.text()
     assert dialog.add.isEnabled()
     dialog.form.folder.setText("/nowhere/at/all")
-    qtbot.waitUntil(lambda: dialog.form.found.property("role") == "problem")
+    qtbot.waitUntil(lambda: dialog.form.found.property("role") == "problem", timeout=30_000)
     assert not dialog.add.isEnabled()
 
 
@@ -342,7 +342,7 @@ def test_train_dialog_trains_reports_and_chooses_the_model(window: Any, idle: Id
     before = window.session.model_path
     window.actions_by_id["train"].trigger()
     dialog = window.dialog(TrainDialog)
-    qtbot.waitUntil(lambda: dialog.form.category is not None)
+    qtbot.waitUntil(lambda: dialog.form.category is not None, timeout=30_000)
     assert dialog.preset.currentText() == "fast"
     dialog.model_name.setText("mine")
     dialog.config.field("gain").setValue(2.0)
@@ -373,7 +373,7 @@ def test_cancelled_training_leaves_nothing_behind(window: Any, stub: ModuleType,
     before = {p for p in root.rglob("*") if p.is_file()}
     window.do_train()
     dialog = window.dialog(TrainDialog)
-    qtbot.waitUntil(lambda: dialog.form.category is not None)
+    qtbot.waitUntil(lambda: dialog.form.category is not None, timeout=30_000)
     idle(window.session)
     stub.HOLD.clear()
     stub.RUNNING.clear()
@@ -399,7 +399,7 @@ def test_status_bar_shows_what_runs_and_stops_it(window: Any, stub: ModuleType, 
     stub.HOLD.clear()
     window.do_inspect()
     assert stub.RUNNING.wait(5)
-    qtbot.waitUntil(lambda: window.status.doing.text().startswith("Inspecting"))
+    qtbot.waitUntil(lambda: window.status.doing.text().startswith("Inspecting"), timeout=30_000)
     assert window.status.cancel.isVisible()
     assert window.inspect_panel.banner.word == "Inspecting …"
     assert not window.inspect_panel.button.isEnabled()
