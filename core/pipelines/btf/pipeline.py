@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.backbones.weights import find, verify
 from core.errors import ModelError, ScanError
 from core.pipelines.base import Pipeline
 from core.pipelines.btf.config import BtfConfig
@@ -19,6 +18,8 @@ from core.pipelines.btf.describing import Describer
 from core.pipelines.btf.parts import Frame, Part
 from core.pipelines.btf.recollection import Recollection
 from core.pipelines.btf.surface import smoothed
+from core.pipelines.part_score import top_mean
+from core.pipelines.state import below, joined, packed, packed_weights, reading, text, verify_weights
 from core.progress import Progress
 from core.runtime import Runtime, deterministic
 from core.scan import Scan
@@ -127,9 +128,7 @@ class BtfPipeline(Pipeline):
 
     def _worst(self, values: Floats, calm: Floats) -> float:
         """What counts for the part, of its patches or of its smoothed scores."""
-        chosen = calm if self.config.top_smoothed else values
-        count = max(1, round(self.config.top * len(chosen)))
-        return float(np.partition(chosen, len(chosen) - count)[-count:].mean(dtype=np.float64))
+        return top_mean(calm if self.config.top_smoothed else values, self.config.top)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """See ``Pipeline.state``."""
@@ -137,31 +136,22 @@ class BtfPipeline(Pipeline):
         groups: dict[str, Mapping[str, NDArray[Any]]] = {"frame": fitted.frame.state(), "shape": fitted.shape.state()}
         if fitted.colour is not None:
             groups["colour"] = fitted.colour.state()
-        state = {f"{group}/{key}": value for group, own in groups.items() for key, value in own.items()}
-        state["features/points"] = np.array(fitted.describer.points.name.encode())
+        state = joined(groups) | packed_weights(self.weights)
+        state["features/points"] = packed(fitted.describer.points.name)
         if fitted.describer.images is not None:
-            state["features/images"] = np.array(fitted.describer.images.name.encode())
-        for name, sha256 in self.weights.items():
-            state[f"weights/{name}"] = np.array(sha256.encode())
+            state["features/images"] = packed(fitted.describer.images.name)
         return state
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """See ``Pipeline.load_state``."""
         self._fitted = None
-
-        def below(group: str) -> dict[str, NDArray[Any]]:
-            return {key.partition("/")[2]: value for key, value in state.items() if key.startswith(f"{group}/")}
-
-        try:
-            for name, sha256 in below("weights").items():
-                verify(find(name), _text(sha256))
-            frame = Frame.from_state(below("frame"))
-            images = _text(state["features/images"]) if frame.photographs else ""
-            describer = Describer(frame, self.config, self.runtime, _text(state["features/points"]), images)
-            shape = Recollection.from_state(below("shape"), self.runtime)
-            colour = Recollection.from_state(below("colour"), self.runtime) if frame.photographs else None
-        except (KeyError, ValueError, TypeError) as error:
-            raise ModelError(f"The model's state is incomplete ({error})", "Train it again") from error
+        with reading():
+            verify_weights(state)
+            frame = Frame.from_state(below(state, "frame"))
+            images = text(state["features/images"]) if frame.photographs else ""
+            describer = Describer(frame, self.config, self.runtime, text(state["features/points"]), images)
+            shape = Recollection.from_state(below(state, "shape"), self.runtime)
+            colour = Recollection.from_state(below(state, "colour"), self.runtime) if frame.photographs else None
         self._fitted = _Fitted(frame, describer, shape, colour)
 
     @property
@@ -182,8 +172,3 @@ _UNIT = "1 is what one good patch in a hundred exceeds"
 _GEOMETRY = f"How unlike all good parts the surface bends here: {_UNIT}"
 _COLOUR = f"How unlike all good parts the photograph looks here: {_UNIT}"
 _COMBINED = "Geometry and colour together: the root of the sum of their squares"
-
-
-def _text(value: NDArray[Any]) -> str:
-    item = np.asarray(value).item()
-    return item.decode() if isinstance(item, bytes) else str(item)

@@ -15,6 +15,7 @@ from core.backbones.weights import WeightSet, default_weights, find, verify
 from core.errors import ModelError, ScanError
 from core.geometry.neighbors import nearest
 from core.pipelines.base import Pipeline
+from core.pipelines.part_score import top_mean
 from core.pipelines.sca.anchors import SurfaceAnchors
 from core.pipelines.sca.config import ScaConfig
 from core.pipelines.sca.feature_space import FeatureSpace
@@ -22,6 +23,7 @@ from core.pipelines.sca.frame import Frame, Placed
 from core.pipelines.sca.patch_features import PatchSet, patch_set
 from core.pipelines.sca.projection import between_centers, highest_of_patches, median_filter
 from core.pipelines.sca.training import Detector, train_detector
+from core.pipelines.state import below, joined, packed, reading, text
 from core.progress import Progress
 from core.runtime import Runtime, deterministic
 from core.scan import Scan
@@ -127,48 +129,39 @@ class ScaPipeline(Pipeline):
         assert first is not None
         points = placed.to_scan(filtered)
         progress.update(1.0, "scored")
-        return Scores(points, _of_the_part(points, config.object_share), self._maps(fitted, placed, raw, first))
+        return Scores(points, top_mean(points, config.object_share), self._maps(fitted, placed, raw, first))
 
     def state(self) -> dict[str, NDArray[Any]]:
         fitted = self._require()
-        state: dict[str, NDArray[Any]] = {f"frame/{k}": v for k, v in fitted.frame.state().items()}
+        groups = {
+            "frame": fitted.frame.state(),
+            "space": fitted.space.state(),
+            "detector": {key: value.cpu().numpy() for key, value in fitted.detector.state_dict().items()},
+            "surface": {} if fitted.surface is None else fitted.surface.state(),
+        }
+        state = joined(groups)
         state["scale"] = np.array(fitted.scale)
-        state["weights/name"] = np.array(fitted.weights.name.encode())
-        state["weights/sha256"] = np.array(fitted.weights.sha256.encode())
-        if fitted.surface is not None:
-            state |= {f"surface/{k}": v for k, v in fitted.surface.state().items()}
-        state |= {f"space/{k}": v for k, v in fitted.space.state().items()}
-        for key, value in fitted.detector.state_dict().items():
-            state[f"detector/{key}"] = value.cpu().numpy()
+        state["weights/name"] = packed(fitted.weights.name)
+        state["weights/sha256"] = packed(fitted.weights.sha256)
         return state
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         self._fitted = None
-
-        def below(prefix: str) -> dict[str, NDArray[Any]]:
-            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-        try:
-            weights = find(_text(state["weights/name"]))
-            verify(weights, _text(state["weights/sha256"]))
-            space = FeatureSpace.from_state(below("space/"))
-            width = len(space.weights)
-            detector = Detector(width, self.config)
-            detector.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in below("detector/").items()})
-            surface = below("surface/")
-            fitted = _Fitted(
-                Frame.from_state(below("frame/")),
+        with reading():
+            weights = find(text(state["weights/name"]))
+            verify(weights, text(state["weights/sha256"]))
+            space = FeatureSpace.from_state(below(state, "space"))
+            detector = Detector(len(space.weights), self.config)
+            detector.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in below(state, "detector").items()})
+            surface = below(state, "surface")
+            self._fitted = _Fitted(
+                Frame.from_state(below(state, "frame")),
                 float(state["scale"]),
                 weights,
                 SurfaceAnchors.from_state(surface) if surface else None,
                 space,
                 detector.to(self.runtime.device).eval(),
             )
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"The model's state is incomplete or of other settings ({error})", "Train it again"
-            ) from error
-        self._fitted = fitted
 
     @property
     def weights(self) -> Mapping[str, str]:
@@ -251,15 +244,3 @@ class ScaPipeline(Pipeline):
                 "Distance from the good parts' mean surface, outwards positive",
             )
         return maps
-
-
-def _of_the_part(points: Floats, share: float) -> float:
-    """The mean of the ``share`` of highest scores, at least of the highest one."""
-    judged = points[np.isfinite(points)]
-    count = max(1, round(share * len(judged)))
-    return float(np.partition(judged, len(judged) - count)[-count:].mean(dtype=np.float64))
-
-
-def _text(value: NDArray[Any]) -> str:
-    item = np.asarray(value).item()
-    return item.decode() if isinstance(item, bytes) else str(item)
