@@ -88,6 +88,34 @@ class Pipeline(ABC):
         """
         return None
 
+    def lacks(self, scan: Scan) -> str | None:
+        """What a scan lacks of what the model was trained with, for methods that could judge it without.
+
+        Parameters
+        ----------
+        scan : Scan
+            Not yet judged; looked at no closer than what it holds.
+
+        Returns
+        -------
+        str or None
+            A few words that end the sentence "the scan has ..." ("no RGB image"); None where it lacks nothing, and
+            before a fit. ``score`` refuses a scan that lacks something.
+        """
+        return None
+
+    def reduced(self) -> Pipeline | None:
+        """The same fit judging by less: in the mode that needs nothing which ``lacks`` can name.
+
+        Its scores have a scale of their own, so that it has thresholds of its own.
+
+        Returns
+        -------
+        Pipeline or None
+            Fitted, sharing what was learnt; None where there is no such mode, and before a fit.
+        """
+        return None
+
     @property
     def weights(self) -> Mapping[str, str]:
         """Backbone weights in use: set name to SHA-256. Empty for methods without a backbone."""
