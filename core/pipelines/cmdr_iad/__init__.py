@@ -1,0 +1,1 @@
+"""CMDR-IAD: cross-modal mapping and dual-branch reconstruction of image and surface features."""
