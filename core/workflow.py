@@ -148,6 +148,7 @@ def train(
         point_budget=point_budget,
         method=method,
         labelled=[(s, scan.labels) for s, scan in zip(marked, labelled, strict=True) if scan.labels is not None],
+        scans=[*held_out, *good] if cross_fit else held_out,
     )
     progress.update(1.0, "Done")
     card = ModelCard(

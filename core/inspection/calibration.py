@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from math import ceil
 from typing import Any, Self
 
@@ -19,7 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
 from core.errors import CategoryError, ConfigError
+from core.inspection.held_out import HeldOut
 from core.inspection.thresholds import Thresholds
+from core.scan import Scan
 from core.scores import Scores
 
 _SAMPLE = 100_000
@@ -56,6 +59,8 @@ class Calibration:
     map_scales : mapping of str to (float, float)
         Of each map of kind ``score``, by its key: the median over the good points, and the value that ``point_budget``
         of them exceed, so that maps of different measures can be held against each other.
+    held_out : HeldOut or None
+        The good parts' scores part by part and place by place, for combining models; None where they are not known.
     """
 
     part_scores: NDArray[np.float64]
@@ -72,6 +77,7 @@ class Calibration:
     method: str
     note: str
     map_scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    held_out: HeldOut | None = None
 
     def thresholds(self) -> Thresholds:
         """The calibrated thresholds, with no limit on a defect's size but the default."""
@@ -119,7 +125,8 @@ class Calibration:
         """Everything as plain arrays."""
         best = np.nan if self.best_f1_point is None else self.best_f1_point
         state = {name: np.asarray(best if name == "best_f1_point" else getattr(self, name)) for name in _FIELDS}
-        return state | {f"{_SCALES}/{key}": np.array(scale) for key, scale in self.map_scales.items()}
+        state |= {f"{_SCALES}/{key}": np.array(scale) for key, scale in self.map_scales.items()}
+        return state | (self.held_out.state() if self.held_out is not None else {})
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Calibration:
@@ -143,11 +150,11 @@ class Calibration:
             for key, scale in state.items()
             if key.startswith(f"{_SCALES}/")
         }
-        return cls(**values, map_scales=scales)
+        return cls(**values, map_scales=scales, held_out=HeldOut.from_state(state))
 
 
 _SCALES = "map_scales"
-_FIELDS = tuple(name for name in Calibration.__dataclass_fields__ if name != _SCALES)
+_FIELDS = tuple(name for name in Calibration.__dataclass_fields__ if name not in (_SCALES, "held_out"))
 
 
 def calibrate(
@@ -157,6 +164,7 @@ def calibrate(
     point_budget: float = 0.001,
     method: str = "held-out",
     labelled: Sequence[tuple[Scores, ArrayLike]] = (),
+    scans: Sequence[Scan] = (),
 ) -> Calibration:
     """Thresholds from the scores of good parts that the model was not fitted on.
 
@@ -176,6 +184,8 @@ def calibrate(
         How these scores were held out, for the user.
     labelled : sequence of (Scores, (N,) bool)
         Scans with ground truth, for the F1-best point threshold.
+    scans : sequence of Scan
+        The scans of ``good``, in order; without them the model cannot be combined with others.
 
     Raises
     ------
@@ -186,7 +196,8 @@ def calibrate(
     """
     _share(part_budget, "part_budget")
     _share(point_budget, "point_budget")
-    usable = [scores for scores in good if np.isfinite(scores.object) and scores.judged.any()]
+    fit_for_use = [bool(np.isfinite(scores.object) and scores.judged.any()) for scores in good]
+    usable = list(compress(good, fit_for_use))
     if not usable:
         raise CategoryError(
             "There is no good scan with a score to set the thresholds by",
@@ -206,6 +217,7 @@ def calibrate(
         best_f1_point=_pooled_f1(labelled),
         method=method,
         map_scales=_map_scales(usable, point_budget),
+        held_out=HeldOut.of(list(compress(scans, fit_for_use)), usable) if scans else None,
         **_part_rule(part_scores, part_budget, method),
     )
 
