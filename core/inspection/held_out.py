@@ -33,6 +33,8 @@ class HeldOut:
     ----------
     names, digests : (n,) str
         What each scan is called; a digest of its points, which says whether another model saw the same measurement.
+    sizes : (n,) int64
+        How many points each scan has.
     scores : (n,) float64
         Object scores.
     points : (n, k) float32
@@ -41,6 +43,7 @@ class HeldOut:
 
     names: NDArray[np.str_]
     digests: NDArray[np.str_]
+    sizes: NDArray[np.int64]
     scores: NDArray[np.float64]
     points: NDArray[np.float32]
 
@@ -58,6 +61,7 @@ class HeldOut:
         return cls(
             names=np.array([scan.name for scan in scans]),
             digests=np.array([digest(scan) for scan in scans]),
+            sizes=np.array([len(scan) for scan in scans]),
             scores=np.array([said.object for said in scores], np.float64),
             points=points,
         )
