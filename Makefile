@@ -29,7 +29,7 @@ lint: $(READY)
 
 # Each benchmark prints its stages; figures of a machine that does other work at the time mean little.
 bench: $(READY)
-	@for script in geometry features sca thresholds; do $(BIN)/python -m benchmarks.$$script || exit 1; done
+	@for script in geometry features sca_stages thresholds; do $(BIN)/python -m benchmarks.$$script || exit 1; done
 	@for script in viewer window; do $(SCREEN) $(BIN)/python -m benchmarks.$$script || exit 1; done
 
 screenshots: $(READY)
