@@ -32,6 +32,8 @@ class ScoreMap:
         One sentence for the user: what high and low values mean.
     ends : (str, str)
         A word or two for what the lowest and the highest colour stand for; empty for none. Legends show them.
+    names : tuple of str
+        For labels that are 0, 1, 2, ...: what each is called, all that there can be; empty where they are numbers.
     """
 
     values: NDArray[np.float32]
@@ -39,11 +41,31 @@ class ScoreMap:
     kind: MapKind = "score"
     help: str = ""
     ends: tuple[str, str] = ("", "")
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, dtype=np.float32)
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkScores:
+    """The scores of a long scan's chunks, each of which is judged like a part.
+
+    Attributes
+    ----------
+    of_point : (N,) int32
+        The chunk of each point, from 0.
+    scores : (K,) float64
+        One object score a chunk; the part's is the highest.
+    """
+
+    of_point: NDArray[np.int32]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +82,15 @@ class Scores:
         Keys are short identifiers (``[a-z0-9_]+``) that files use.
     reconstruction : (M, 3) float32, or None
         What the part should have been, in the scan's frame.
+    chunks : ChunkScores, or None
+        Where the method judges a long scan chunk by chunk.
     """
 
     points: NDArray[np.float32]
     object: float
     maps: Mapping[str, ScoreMap] = field(default_factory=dict)
     reconstruction: NDArray[np.float32] | None = None
+    chunks: ChunkScores | None = None
 
     def __post_init__(self) -> None:
         points = np.ascontiguousarray(self.points, dtype=np.float32)
@@ -74,6 +99,8 @@ class Scores:
         for key, shown in self.maps.items():
             if shown.values.shape != points.shape:
                 raise ValueError(f"map {key} has shape {shown.values.shape}, the scores {points.shape}")
+        if self.chunks is not None and self.chunks.of_point.shape != points.shape:
+            raise ValueError(f"chunks of shape {self.chunks.of_point.shape}, the scores {points.shape}")
 
     @property
     def judged(self) -> NDArray[np.bool_]:

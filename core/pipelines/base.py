@@ -32,6 +32,8 @@ class Pipeline(ABC):
     """Whether it is a reference to hold the papers' methods against."""
     min_scans: ClassVar[int] = 1
     """Fewest good scans that it can be fitted on."""
+    ordered: ClassVar[bool] = False
+    """Whether the order of a scan's points counts, as the order in which they were measured."""
     explains: ClassVar[bool] = False
     """Whether ``explain`` shows good surfaces; where not, it gives None for every point."""
     Config: ClassVar[type[configs.Config]]

@@ -33,6 +33,8 @@ LESS_WORK = {
     "iaf_epochs": 3,
     "steps": 1,
     "background": "none",
+    "chunk_side": 16,
+    "trees": 10,
 }
 """Fields that make a fit long, where a config has them; and no table is looked for below parts that have none."""
 
@@ -150,6 +152,8 @@ def test_fitting_again_gives_the_same_model(name: str) -> None:
 
 
 def test_scores_follow_the_order_of_points(name: str) -> None:
+    if pipeline_class(name).ordered:
+        pytest.skip("for this method another order is another measurement")
     scan = unorganised(52, bulge=3.0)
     order = np.random.default_rng(0).permutation(len(scan))
     straight = fitted(name).score(scan, Progress())
