@@ -41,7 +41,7 @@ def test_the_rim_of_an_open_box_is_its_border(given):
     assert border.at[depth > 1.5].mean() < 1e-3
     assert border.outward[border.at & (depth < 0.15)].mean(axis=0) == pytest.approx([0, 0, 1], abs=0.1)
     wall = (depth > 5) & (depth < 15) & (np.abs(points[:, :2]).max(axis=1) > 9.99)
-    assert np.quantile(np.abs(border.distance[wall] - depth[wall]), 0.9) < 0.6
+    assert np.quantile(np.abs(border.distance[wall] - depth[wall]), 0.9) < 0.9  # two spacings
 
 
 def test_border_points_of_a_square_look_outward():
