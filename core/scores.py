@@ -84,6 +84,8 @@ class Scores:
         What the part should have been, in the scan's frame.
     chunks : ChunkScores, or None
         Where the method judges a long scan chunk by chunk.
+    notes : tuple of str
+        What the user must know before trusting this judgement, in whole sentences.
     """
 
     points: NDArray[np.float32]
@@ -91,6 +93,7 @@ class Scores:
     maps: Mapping[str, ScoreMap] = field(default_factory=dict)
     reconstruction: NDArray[np.float32] | None = None
     chunks: ChunkScores | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         points = np.ascontiguousarray(self.points, dtype=np.float32)

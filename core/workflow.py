@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.backbones import weights
+from core.consensus.members import Member
+from core.consensus.pipeline import ConsensusConfig, ConsensusPipeline
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, ModelError, ScanError
 from core.inspection.calibration import Calibration, calibrate
@@ -169,6 +171,53 @@ def train(
     return Model(card, pipeline, calibration, _preview(good[0], runtime))
 
 
+def combine(
+    models: Sequence[Model],
+    *,
+    config: ConsensusConfig | None = None,
+    name: str | None = None,
+    part_budget: float = 0.05,
+    point_budget: float = 0.001,
+) -> Model:
+    """A consensus of models of one category, which judges as they do together and is used like any other model.
+
+    Its thresholds come from what the models said of the good parts that all of them were calibrated on: no scan is
+    needed. It holds its members whole, so that their own files may go.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        Two or more, in the order in which they are to run.
+    config : ConsensusConfig, optional
+    name : str, optional
+    part_budget, point_budget : float
+        Share of good parts that may be rejected, and of good points that may be marked.
+
+    Raises
+    ------
+    ModelError
+        If they are too few, one is a consensus itself, or they were not calibrated on the same good parts.
+    """
+    for model in models:
+        if isinstance(model.pipeline, ConsensusPipeline):
+            raise ModelError(f"{model.card.name} is a consensus itself", "Combine the models that it is of")
+    members = [Member(model.card, model.pipeline, model.calibration.held_out) for model in models]
+    config = config or ConsensusConfig()
+    pipeline = ConsensusPipeline.of(members, config, models[0].pipeline.runtime)
+    first = models[0].card
+    card = replace(
+        first,
+        name=name or f"{first.category} Consensus of {len(models)}",
+        pipeline=pipeline.id,
+        preset=config.combination,
+        config=config.to_mapping(),
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        program_version=VERSION,
+        weights=dict(pipeline.weights),
+    )
+    return Model(card, pipeline, pipeline.calibration(part_budget, point_budget), models[0].preview)
+
+
 def save(model: Model, path: Path) -> None:
     """Write a model to a file, whole or not at all.
 
@@ -193,7 +242,7 @@ def load(path: Path, runtime: Runtime) -> Model:
     card = stored.card
     for name, sha256 in card.weights.items():
         weights.verify(weights.find(name), sha256)
-    cls = pipeline_class(card.pipeline)
+    cls = ConsensusPipeline if card.pipeline == ConsensusPipeline.id else pipeline_class(card.pipeline)
     pipeline = cls(cls.Config.from_mapping(card.config), replace(runtime, seed=card.seed))
     try:
         pipeline.load_state(stored.state)

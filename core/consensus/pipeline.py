@@ -1,0 +1,240 @@
+"""The consensus: several models of a category judge a scan, and their surprises become one judgement."""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, isfinite, log10
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.consensus.maps import disagreement, surprise_map, taken_over, who_flags
+from core.consensus.members import Jury, Member
+from core.errors import ConfigError, NominalError
+from core.inspection.calibration import Calibration, calibrate
+from core.inspection.conformal import COMBINATIONS, Combine, part_grid, part_score
+from core.inspection.point_surprise import PointSurprise
+from core.pipelines.base import Pipeline
+from core.pipelines.config import Config, setting
+from core.pipelines.explanation import Explanation
+from core.pipelines.state import below, joined
+from core.progress import Progress
+from core.runtime import Runtime
+from core.scan import Scan
+from core.scores import Scores
+
+_MEMBERS = "members"
+
+
+@dataclass(frozen=True)
+class ConsensusConfig(Config):
+    """How the members' surprises become one."""
+
+    combination: Literal["fisher", "harmonic"] = setting(
+        "fisher",
+        "How p-values are combined: fisher asks for agreement, harmonic follows whoever is surest",
+        choices=("fisher", "harmonic"),
+    )
+    flag_share: float = setting(
+        0.001, "Share of good points that each member alone flags in the maps", unit="share", low=1e-5, high=0.5
+    )
+
+
+class ConsensusPipeline(Pipeline):
+    """Members and how they vote. It is made of fitted models, not fitted itself."""
+
+    id = "consensus"
+    title = "Consensus"
+    paper = "Several models by conformal p-values, recalibrated together on the good parts that none was fitted on"
+    summary = "Asks several models of a category and combines what they find surprising; shows who flags what."
+    min_scans = 2
+    explains = True
+    Config = ConsensusConfig
+
+    def __init__(self, config: Config, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
+        self._jury: Jury | None = None
+        self._laws: dict[tuple[int, ...], PointSurprise] = {}
+        self._last: tuple[weakref.ref[Scan], NDArray[np.float32]] | None = None
+
+    @classmethod
+    def of(cls, members: Sequence[Member], config: ConsensusConfig, runtime: Runtime) -> ConsensusPipeline:
+        """A consensus of these members, which run in this order.
+
+        Raises
+        ------
+        ModelError
+            If they do not fit together.
+        """
+        made = cls(config, runtime)
+        made._jury = Jury.of(members)
+        return made
+
+    @property
+    def jury(self) -> Jury:
+        """The members.
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
+        """
+        if self._jury is None:
+            raise ConfigError("This consensus has no members", "Combine trained models of one category")
+        return self._jury
+
+    def fit(self, scans: Sequence[Scan], progress: Progress) -> None:
+        """Refused: its members are fitted.
+
+        Raises
+        ------
+        ConfigError
+        """
+        raise ConfigError("A consensus is not trained", "Train models of the category, then combine them")
+
+    def score(self, scan: Scan, progress: Progress) -> Scores:
+        """What the members make of a scan together, on the scale of -log10 p.
+
+        A member that cannot judge the scan is left out, and the notes say so: the others' combination is calibrated
+        without it, so that what is promised of good parts still holds.
+
+        Raises
+        ------
+        NominalError
+            If no member can judge it: what the first one said.
+        Cancelled
+        """
+        jury = self.jury
+        said: dict[int, Scores] = {}
+        refused: dict[int, NominalError] = {}
+        count = len(jury.members)
+        for m, member in enumerate(jury.members):
+            share = 0.95 / count
+            step = progress.part(m * share, (m + 1) * share, f"{jury.titles[m]} ({m + 1} of {count})")
+            step.update(0.0, "")
+            try:
+                said[m] = member.pipeline.score(scan, step)
+            except NominalError as error:
+                refused[m] = error
+        if not said:
+            raise refused[0]
+        progress.update(0.95, "Combining")
+        scores, surprises = self._combined(said, refused)
+        self._last = (weakref.ref(scan), surprises)
+        progress.update(1.0, "Done")
+        return scores
+
+    def _combined(
+        self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]
+    ) -> tuple[Scores, NDArray[np.float32]]:
+        """The judgement, and the (N, m) surprise of each member; NaN throughout for those that are left out."""
+        jury, present = self.jury, tuple(said)
+        titles = [jury.titles[m] for m in present]
+        single, combined = self._law(present)(np.stack([s.points for s in said.values()], axis=1))
+        maps = who_flags(single, titles, -log10(self.config.flag_share))
+        if len(present) > 1:
+            maps["disagreement"] = disagreement(single)
+        for m, own in zip(present, single.T, strict=True):
+            maps[f"{jury.keys[m]}_surprise"] = surprise_map(jury.titles[m], own)
+        for m in present:
+            maps |= taken_over(said[m], jury.titles[m], jury.keys[m])
+        surprises = np.full((len(combined), len(jury.members)), np.nan, np.float32)
+        surprises[:, present] = single
+        objects = {m: float(s.object) for m, s in said.items() if isfinite(s.object)}
+        part = np.nan
+        if objects:
+            part = part_score(jury.parts.scores[:, list(objects)], np.array(list(objects.values())), self._combine)
+        made = Scores(
+            combined,
+            part,
+            maps,
+            reconstruction=next((s.reconstruction for s in said.values() if s.reconstruction is not None), None),
+            notes=tuple(self._notes(said, refused)),
+        )
+        return made, surprises
+
+    def _notes(self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]) -> list[str]:
+        titles = self.jury.titles
+        notes = [f"{titles[m]} could not judge this scan and has no vote. {error}" for m, error in refused.items()]
+        notes += [
+            f"{titles[m]} gave the part no score, only its points." for m, s in said.items() if np.isnan(s.object)
+        ]
+        notes += [f"{titles[m]}: {note}" for m, s in said.items() for note in s.notes]
+        if len(said) == 1:
+            notes.append(f"The judgement is {titles[next(iter(said))]}'s alone.")
+        return notes
+
+    @property
+    def _combine(self) -> Combine:
+        return COMBINATIONS[self.config.combination]
+
+    def _law(self, present: tuple[int, ...]) -> PointSurprise:
+        """The law of good points for these members, worked out once."""
+        if present not in self._laws:
+            self._laws[present] = PointSurprise.of(self.jury.parts.points[:, :, present], self._combine)
+        return self._laws[present]
+
+    def calibration(self, part_budget: float, point_budget: float) -> Calibration:
+        """Thresholds from the members' good parts: none of their scans is looked at again.
+
+        The good parts' own scores are those that their ranks stand for (``part_grid``).
+        """
+        parts = self.jury.parts
+        law = self._law(tuple(range(len(self.jury.members))))
+        names = [f"{key}_surprise" for key in self.jury.keys]
+        good = []
+        for combined, single, value in zip(law.good_combined, law.good, part_grid(len(parts)), strict=True):
+            maps = {name: surprise_map(name, own) for name, own in zip(names, single.T, strict=True)}
+            good.append(Scores(combined, float(value), maps | {"disagreement": disagreement(single)}))
+        found = calibrate(
+            good,
+            part_budget=part_budget,
+            point_budget=point_budget,
+            method=f"held out by all {len(self.jury.members)} models, each compared with the others",
+        )
+        highest = _highest(law.good_combined, parts.sizes, found.point_ranks)
+        return dataclasses.replace(found, part_points=highest)
+
+    def explain(self, scan: Scan, point: int, progress: Progress) -> Explanation | None:
+        """The good surface of the member that is most surprised at this point, of those that compare with one."""
+        jury = self.jury
+        order = [m for m, member in enumerate(jury.members) if member.pipeline.explains]
+        if self._last is not None and self._last[0]() is scan:
+            surprises = self._last[1][point]
+            order.sort(key=lambda m: -np.nan_to_num(surprises[m], nan=-1.0))
+        for m in order:
+            found = jury.members[m].pipeline.explain(scan, point, progress)
+            if found is not None:
+                return replace(found, title=f"{jury.titles[m]}: {found.title}")
+        return None
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        return {name: sha for member in self.jury.members for name, sha in member.pipeline.weights.items()}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return joined({f"{_MEMBERS}/{m:02}": member.state() for m, member in enumerate(self.jury.members)})
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        members = below(state, _MEMBERS)
+        groups = sorted({name.split("/")[0] for name in members})
+        self._laws.clear()
+        self._jury = Jury.of([Member.from_state(below(members, group), self.runtime) for group in groups])
+
+
+def _highest(points: NDArray[np.float32], sizes: NDArray[np.int64], ranks: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, q) about the ``ranks``-th highest score of each part, from the (n, k) that were kept of its ``sizes``.
+
+    Of k out of N points the one of rank r in N is about that of rank r k / N, rounded up.
+    """
+    rows = []
+    for kept, size in zip(points, sizes, strict=True):
+        known = -np.sort(-kept[np.isfinite(kept)])
+        share = min(1.0, len(kept) / size)
+        at = np.array([ceil(rank * share) - 1 for rank in ranks])
+        rows.append(np.append(known, np.float32(-np.inf))[np.minimum(at, len(known))])
+    return np.stack(rows)
