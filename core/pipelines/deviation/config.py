@@ -53,10 +53,18 @@ class DeviationConfig(Config):
     )
     shrink: float = setting(
         4.0,
-        "How many scans the spread of the whole part counts for beside the spread at one place",
+        "How many scans the spread of places that bend alike counts for beside the spread at one place",
         unit="scans",
         low=0.0,
         high=100.0,
+    )
+    beyond: float = setting(
+        12.0,
+        "Surface that goes on for more than this beyond where all good scans ended is not judged: none of them showed "
+        "it. Less than this is judged as a burr",
+        unit="point spacings",
+        low=0.0,
+        high=1000.0,
     )
     top: float = setting(
         0.001,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,49 +10,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
+from core.geometry.clusters import dbscan
+from core.geometry.discs import Smoothing, smoothed
+from core.geometry.measured_border import Border, beyond_border, open_border
 from core.geometry.neighbors import nearest
 from core.geometry.normals import estimate_normals
 from core.geometry.orientation import oriented
+from core.geometry.surface_distance import CloudSurface, SurfaceDistance
 from core.geometry.voxels import VoxelGrid, voxel_grid
+from core.pipelines.deviation.spread import expected_spread, pooled_median
 from core.progress import Progress
 
 Array = NDArray[np.float32]
 
 _NORMAL_POINTS = 16
-_POOL = 9
-"""Neighbouring places whose spreads are pooled."""
-_FORGIVE = 25
-"""Neighbouring places of which the largest spread counts (2.8 steps about): beside an edge, a pose that is off by a
-step brings the edge's spread here."""
-_GAP = 1.5
-"""A point may lie this many steps aside of the nearest nominal point and still be on the surface."""
+_JOINED = 3.0
+"""Points nearer than this many steps are of one piece."""
 _SPREAD_SCANS = 64
 """At most this many scans, evenly chosen, say how much good parts spread."""
-_ASIDE = 0.5
-"""Weight of lying beyond the surface's edge, beside lying off the surface."""
-_LEAST = 0.01
-"""Least spread, in steps: good scans that are equal to the last digit promise nothing about the next."""
-
-
-@dataclass(frozen=True, eq=False)
-class Residuals:
-    """How points depart from the nominal surface, in its unit.
-
-    Attributes
-    ----------
-    height : (N,) float32
-        Signed, along the nominal normal.
-    aside : (N,) float32
-        How far beyond the surface's edge, 0 or more; halved, for good scans too end a little here or there.
-    near : (N, k) int64
-        The nominal points compared with, nearest first.
-    """
-
-    height: Array
-    aside: Array
-    near: NDArray[np.int64]
+ASIDE = 0.5
+"""Weight of lying beyond the surface's edge beside lying off the surface: good scans too end a little here or there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,36 +56,29 @@ class Nominal:
     step: float
 
     @cached_property
-    def tree(self) -> cKDTree:
-        """Built once, searched by every scan."""
-        return cKDTree(self.points)
+    def surface(self) -> CloudSurface:
+        """What points are compared with; built once, searched by every scan."""
+        return CloudSurface(self.points, self.normals, self.step)
 
-    def residuals(self, points: Array, neighbours: int, shift: Array | None = None) -> Residuals:
-        """Raw residuals of registered points.
+    @cached_property
+    def border(self) -> Border:
+        """Where the good scans end because they show nothing beyond."""
+        return open_border(self.points, self.normals)
 
-        Parameters
-        ----------
-        points : (N, 3) float32
-        neighbours : int
-            Nominal points that each is compared with.
-        shift : (V,) float32, optional
-            Added to the heights of each nominal point.
+    def never_shown(self, points: Array, found: SurfaceDistance, reach: float) -> NDArray[np.bool_]:
+        """(N,) True for points of surface that no good scan showed, so that nothing can be said of them.
+
+        They lie beyond the open border, level with it (``beyond_border``), in a connected piece that goes on for more
+        than ``reach``. A smaller one is a burr: it is judged, by how far good scans too end here or there.
         """
-        count = min(neighbours, len(self.points))
-        distance, near = self.tree.query(points, k=[*range(1, count + 1)], workers=-1)
-        gaps = points[:, None] - self.points[near]
-        heights = np.einsum("nkc,nkc->nk", gaps, self.normals[near])
-        away = np.sqrt(np.maximum(distance[:, 0] ** 2 - heights[:, 0] ** 2, 0.0))
-        # Nearer nominal points speak louder, so that the height is continuous along the surface.
-        weight = 1.0 / (distance**2 + (0.5 * self.step) ** 2)
-        weight /= weight.sum(axis=1, keepdims=True)
-        if shift is not None:
-            heights = heights + shift[near]
-        return Residuals(
-            height=(weight * heights).sum(axis=1).astype(np.float32),
-            aside=(_ASIDE * np.maximum(away - _GAP * self.step, 0.0)).astype(np.float32),
-            near=near,
-        )
+        beside = beyond_border(self.surface, self.border, points, found)
+        if not (beside & (found.aside > reach)).any():
+            return np.zeros(len(points), np.bool_)
+        rows = np.flatnonzero(beside)
+        pieces = dbscan(points[rows], _JOINED * self.step, 1)
+        far = np.unique(pieces[found.aside[rows] > reach])
+        beside[rows] = np.isin(pieces, far)
+        return beside
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
@@ -118,50 +88,6 @@ class Nominal:
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Nominal:
         """What ``state`` gave."""
         return cls(state["points"], state["normals"], state["offset"], state["spread"], float(state["step"]))
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Averages over a small disc of a scan's surface.
-
-    Attributes
-    ----------
-    count : int
-        Points in the disc; 1 smooths nothing.
-    radius : float
-        The disc's radius in the scan's unit.
-    """
-
-    count: int
-    radius: float
-
-    @classmethod
-    def over(cls, spacings: float, spacing: float) -> Smoothing:
-        """Over a radius given in point spacings."""
-        return cls(max(1, round(np.pi * spacings**2)), spacings * spacing)
-
-    def neighbours(self, points: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Indices (N, m) of the disc's points, and which of them lie within the radius."""
-        count = min(self.count, len(points))
-        distance, index = nearest(points, points, count)
-        inside = distance <= self.radius
-        inside[:, 0] = True
-        return index, inside
-
-
-def smoothed(values: Array, disc: tuple[NDArray[np.int64], NDArray[np.bool_]]) -> Array:
-    """Mean of ``values`` over each point's disc, without its highest and its lowest value where it has four or more."""
-    index, inside = disc
-    if index.shape[1] == 1:
-        return values
-    around = values[index]
-    count = inside.sum(axis=1)
-    low = np.where(inside, around, np.float32(np.inf)).min(axis=1)
-    high = np.where(inside, around, np.float32(-np.inf)).max(axis=1)
-    total = np.einsum("nm,nm->n", around, inside.astype(np.float32))
-    many = count >= 4
-    result: Array = np.where(many, (total - low - high) / np.maximum(count - 2, 1), total / count).astype(np.float32)
-    return result
 
 
 def mean_surface(placed: Sequence[Array], step: float, max_points: int) -> tuple[VoxelGrid, float]:
@@ -217,15 +143,16 @@ def build(
     asides = np.full((len(some), len(points)), np.nan, np.float32)
     for row, i in enumerate(progress.over(some.tolist(), "Comparing good scan {i} of {n} with the others")):
         shift = _left_out(bare, placed[i], owners[i], kept, grid)
-        found = bare.residuals(placed[i], neighbours, shift)
+        found = bare.surface.distance(placed[i], neighbours, shift)
         disc = smoothing.neighbours(placed[i])
         place = found.near[:, 0]
         counts = np.bincount(place, minlength=len(points))
         with np.errstate(invalid="ignore"):
             heights[row] = np.bincount(place, smoothed(found.height, disc), len(points)) / counts
             asides[row] = np.bincount(place, smoothed(found.aside, disc), len(points)) / counts
-    offset = _pooled_median(heights, points)
-    return Nominal(points, normals, offset, _spread(heights - offset, asides, points, shrink, step), step)
+    offset = pooled_median(heights, points)
+    spread = expected_spread(heights - offset, ASIDE * asides, points, normals, shrink=shrink, step=step)
+    return Nominal(points, normals, offset, spread, step)
 
 
 def _seen_often(
@@ -262,39 +189,3 @@ def _left_out(
     total = np.bincount(cell, height, len(nominal.points))
     others = grid.counts[kept] - own
     return np.where(others > 0, total / np.maximum(others, 1), 0.0).astype(np.float32)
-
-
-def _pooled_median(heights: Array, points: Array) -> Array:
-    """(V,) median over scans, averaged over neighbouring places; 0 where no scan has a point."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # places that no scan's point is nearest to
-        middle = np.nanmedian(heights, axis=0)
-    _, near = nearest(points, points, min(4, len(points)))
-    known = np.isfinite(middle[near])
-    total = np.where(known, middle[near], 0.0).sum(axis=1)
-    return (total / np.maximum(known.sum(axis=1), 1)).astype(np.float32)
-
-
-def _spread(heights: Array, asides: Array, points: Array, shrink: float, step: float) -> Array:
-    """(V,) standard deviation of good scans at each place.
-
-    The squares of one scan in ten, the largest, count as the next one (a good scan with a bad spot), neighbouring
-    places are pooled, and the variance is drawn towards the part's median variance as if that had been seen in
-    ``shrink`` scans (the moderated variance of Smyth: *Linear models and empirical Bayes methods*, SAGMB 2004). Of
-    what the places around have, the largest counts.
-    """
-    squares = np.sort(heights**2 + asides**2, axis=0)  # NaN last
-    counts = np.isfinite(squares).sum(axis=0)
-    last = np.maximum(counts - counts // 10 - 1, 0)
-    ceiling = np.take_along_axis(squares, last[None], axis=0)
-    sums = np.nansum(np.minimum(squares, ceiling), axis=0)
-    _, near = nearest(points, points, min(_POOL, len(points)))
-    pooled_counts = counts[near].sum(axis=1)
-    local = sums[near].sum(axis=1) / np.maximum(pooled_counts, 1)
-    scans = np.minimum(pooled_counts, len(heights)) * (counts[near].mean(axis=1) > 0)
-    seen = scans > 0
-    whole = float(np.median(local[seen])) if seen.any() else 0.0
-    variance = (shrink * whole + scans * local) / np.maximum(shrink + scans, 1e-12)
-    variance = np.where(shrink + scans > 0, variance, whole)
-    _, near = nearest(points, points, min(_FORGIVE, len(points)))
-    return np.sqrt(variance[near].max(axis=1) + (_LEAST * step) ** 2).astype(np.float32)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from core.errors import ModelError, RegistrationError, ScanError
 from core.geometry.background import ForegroundPolicy
+from core.geometry.discs import Smoothing, smoothed
 from core.geometry.neighbors import spacing
 from core.geometry.orientation import outward
 from core.geometry.registration import Reference, needs_any_pose, register, transform_points
 from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.deviation.config import DeviationConfig
-from core.pipelines.deviation.nominal import Nominal, Smoothing, build, mean_surface, smoothed
+from core.pipelines.deviation.nominal import ASIDE, Nominal, build, mean_surface
 from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
@@ -25,7 +26,8 @@ from core.scores import ScoreMap, Scores
 
 Array = NDArray[np.float32]
 
-_POSE_SCANS = 3
+_FIT, _GOOD_FIT = 0.5, 0.8
+"""Shares of a scan that must lie on the reference: at least, and for a pose near the good scans' to be believed."""
 _LEAST_POINTS = 30
 
 
@@ -86,7 +88,7 @@ class DeviationPipeline(Pipeline):
             stage = progress.part(0.15 + 0.55 * turn / config.rounds, 0.15 + 0.55 * (turn + 1) / config.rounds)
             for i in stage.over(range(len(parts)), "Registering scan {i} of {n}"):
                 if len(parts) > 1:
-                    motion = _registered(placed[i], scans[i], reference, any_pose and turn == 0, seed)
+                    motion = self._registered(placed[i], scans[i], reference, any_pose and turn == 0)
                     poses[i] = motion @ poses[i]
                     placed[i] = transform_points(parts[i][0], poses[i])
             reference = Reference(mean_surface(placed, step, config.max_points)[0].points)
@@ -120,17 +122,17 @@ class DeviationPipeline(Pipeline):
         progress.update(0.0, "Finding the part")
         points, _, rows = _part(_in_unit(scan, fitted.unit), fitted.policy)
         progress.update(0.1, "Laying the scan on the good parts")
-        placed = transform_points(
-            points, _registered(points, scan, fitted.reference, fitted.any_pose, self.runtime.seed)
-        )
+        placed = transform_points(points, self._registered(points, scan, fitted.reference, fitted.any_pose))
         progress.update(0.5, "Measuring the deviation")
         nominal = fitted.nominal
-        found = nominal.residuals(placed, self.config.neighbours, -nominal.offset)
+        found = nominal.surface.distance(placed, self.config.neighbours, -nominal.offset)
+        judged = ~nominal.never_shown(placed, found, self.config.beyond * nominal.step)
+        placed, rows = placed[judged], rows[judged]
         progress.update(0.7, "Comparing it with the spread of good parts")
         disc = fitted.smoothing.neighbours(placed)
-        height = smoothed(found.height, disc)
-        distance = np.hypot(height, smoothed(found.aside, disc))
-        spread = nominal.spread[found.near].mean(axis=1)
+        height = smoothed(found.height[judged], disc)
+        distance = np.hypot(height, smoothed(ASIDE * found.aside[judged], disc))
+        spread = nominal.spread[found.near[judged]].mean(axis=1)
         values = (distance / spread).astype(np.float32)
 
         back = UNITS_IN_MM[fitted.unit] / UNITS_IN_MM[scan.unit]
@@ -166,6 +168,24 @@ class DeviationPipeline(Pipeline):
                 ),
             },
         )
+
+    def _registered(self, points: Array, scan: Scan, reference: Reference, any_pose: bool) -> NDArray[np.float64]:
+        """The transform onto the reference; an error names the scan.
+
+        A scan that does not lie as the good ones did is searched in any pose, unless the settings forbid it.
+        """
+        seed, strict = self.runtime.seed, self.config.pose == "fixed"
+        try:
+            if not any_pose:
+                try:
+                    least = _FIT if strict else _GOOD_FIT
+                    return register(points, reference, any_pose=False, seed=seed, min_fitness=least).transform
+                except RegistrationError:
+                    if strict:
+                        raise
+            return register(points, reference, any_pose=True, seed=seed, min_fitness=_FIT).transform
+        except RegistrationError as error:
+            raise RegistrationError(f"Scan {scan.source or scan.name}: {error.problem}", error.remedy) from error
 
     def state(self) -> dict[str, NDArray[Any]]:
         """See ``Pipeline.state``."""
@@ -235,11 +255,3 @@ def _part(scan: Scan, policy: ForegroundPolicy) -> tuple[Array, Array | None, ND
     rows = rows[np.lexsort(scan.points[rows].T)]
     hints = outward(scan)
     return scan.points[rows], None if hints is None else hints[rows], rows
-
-
-def _registered(points: Array, scan: Scan, reference: Reference, any_pose: bool, seed: int) -> NDArray[np.float64]:
-    """The transform onto the reference; an error names the scan."""
-    try:
-        return register(points, reference, any_pose=any_pose, seed=seed).transform
-    except RegistrationError as error:
-        raise RegistrationError(f"Scan {scan.source or scan.name}: {error.problem}", error.remedy) from error

@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 from sklearn.metrics import roc_auc_score
 
 from core.errors import ModelError, NominalError, RegistrationError, ScanError
+from core.geometry.discs import Smoothing, smoothed
 from core.geometry.orientation import oriented, outward
 from core.pipelines.deviation.config import DeviationConfig
-from core.pipelines.deviation.nominal import Smoothing, smoothed
 from core.pipelines.deviation.pipeline import DeviationPipeline, top_mean
 from core.progress import Progress
 from core.runtime import Runtime
