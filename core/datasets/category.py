@@ -36,7 +36,7 @@ class Category:
     name : str
     root : Path
     layout : str
-        "nominal", "mvtec3d", "real3d_ad", "anomaly_shapenet", "good folder" or "flat".
+        "nominal", "mvtec3d", "eyecandies", "real3d_ad", "anomaly_shapenet", "good folder" or "flat".
     unit : str
         Unit of its scans.
     entries : tuple of ScanEntry

@@ -1,4 +1,4 @@
-"""How folders of parts are laid out: Nominal's own, MVTec 3D-AD, Real3D-AD, Anomaly-ShapeNet, and plain ones.
+"""How folders of parts are laid out: Nominal's own, MVTec 3D-AD, Eyecandies, Real3D-AD, Anomaly-ShapeNet, plain ones.
 
 Each layout is a function that gives a folder's entries, or None if the folder is not laid out so. A new layout is one
 more function in ``LAYOUTS``.
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from core.datasets.entry import ScanEntry, Split
 from core.datasets.files import keys_of, natural, scans_in, subfolders
+from core.formats.depth_image import ENDING, is_depth_image
+from core.formats.images import is_blank
 
 GOOD = {"good", "ok"}
 _SPLIT_NAMES: dict[Split, tuple[str, ...]] = {
@@ -122,6 +124,41 @@ def _defect(stem: str, category: str) -> str:
     return "_".join(words) or "defect"
 
 
+def eyecandies(folder: Path, name: str) -> Found | None:
+    """Eyecandies: ``train``, ``val`` and ``test_public``, each with one folder ``data`` of all files of all scans.
+
+    A scan is ``NAME_depth.png``, its picture ``NAME_image_0.png`` (all lights). What is defective, and how, the masks
+    say that are not empty. ``test_private`` has no ground truth and is left out.
+    """
+    children = subfolders(folder)
+    places: dict[Split, str] = {"train": "train", "validation": "val", "test": "test_public"}
+    found = Found("eyecandies")
+    for split, child in places.items():
+        data = subfolders(children[child]).get("data") if child in children else None
+        for path in scans_in(data) if data is not None else []:
+            if is_depth_image(path):
+                found.entries.append(_candy(path, split))
+    if not any(entry.split == "train" for entry in found.entries):
+        return None
+    if "test_private" in children:
+        found.warnings.append("The scans in test_private were left out: their ground truth is not public")
+    return found
+
+
+def _candy(path: Path, split: Split) -> ScanEntry:
+    stem = path.name[: -len(ENDING)]
+
+    def beside(what: str) -> Path | None:
+        file = path.with_name(f"{stem}_{what}.png")
+        return file if file.is_file() else None
+
+    picture, mask = beside("image_0"), beside("mask")
+    if split != "test" or mask is None or is_blank(mask):
+        return ScanEntry(path, split, "", picture, None, stem)
+    kinds = [k for k in ("bumps", "dents", "colors", "normals") if (m := beside(f"{k}_mask")) and not is_blank(m)]
+    return ScanEntry(path, split, "_".join(kinds) or "defect", picture, mask, stem)
+
+
 def good_folder(folder: Path, name: str) -> Found | None:
     """A folder ``good`` beside folders of defective parts."""
     children = subfolders(folder)
@@ -154,7 +191,7 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-LAYOUTS: tuple[Callable[[Path, str], Found | None], ...] = (benchmark, splits, good_folder, flat)
+LAYOUTS: tuple[Callable[[Path, str], Found | None], ...] = (eyecandies, benchmark, splits, good_folder, flat)
 """Tried in this order."""
 
 

@@ -34,6 +34,15 @@ def read_mask(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return _pixels(path, shape, "L", "mask") > 0
 
 
+def is_blank(path: Path) -> bool:
+    """Whether a mask is zero everywhere, or cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return not np.asarray(image if image.mode != "RGBA" else image.convert("RGB")).any()
+    except Exception:  # Pillow's decoders raise many types; a mask that cannot be read shows when its scan is loaded
+        return True
+
+
 def _pixels(path: Path, shape: tuple[int, int], mode: str, what: str) -> NDArray[np.uint8]:
     file_size(path)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import ScanError
-from core.formats import arrays, e57, hdf5, las, obj, pcd, ply, stl, text, tiff
+from core.formats import arrays, depth_image, e57, hdf5, las, obj, pcd, ply, stl, text, tiff
 from core.formats.fields import role_of
 from core.formats.ground_truth import with_ground_truth
 from core.formats.images import read_image
@@ -39,7 +39,9 @@ SUFFIXES: tuple[str, ...] = tuple(_KINDS)
 
 def is_scan_file(path: Path) -> bool:
     """Whether the name of ``path`` is that of a scan. Whether it can be read shows only on reading it."""
-    return path.suffix.lower() in _KINDS and not path.name.startswith(".")
+    if path.name.startswith("."):
+        return False
+    return path.suffix.lower() in _KINDS or depth_image.is_depth_image(path)
 
 
 def check_scan(path: Path) -> None:
@@ -123,6 +125,8 @@ def _unreadable(path: Path, error: OSError) -> ScanError:
 
 def _kind(path: Path) -> str:
     """The format of a file by its name, once its first bytes agree."""
+    if depth_image.is_depth_image(path):
+        return "depth image"
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise ScanError(
@@ -184,6 +188,8 @@ def _raw(path: Path, kind: str, unit: str, sampling: MeshSampling) -> RawScan:
             return pcd.read(path)
         case "TIFF":
             return tiff.read(path)
+        case "depth image":
+            return depth_image.read(path)
         case "NPY":
             return arrays.read_npy(path)
         case "NPZ":
