@@ -10,6 +10,7 @@ from core.pipelines.base import Pipeline
 _PIPELINES = {
     "sca": "core.pipelines.sca.pipeline:ScaPipeline",
     "iaenet": "core.pipelines.iaenet.pipeline:IaenetPipeline",
+    "cmdr_iad": "core.pipelines.cmdr_iad.pipeline:CmdrIadPipeline",
     "btf": "core.pipelines.btf.pipeline:BtfPipeline",
     "deviation": "core.pipelines.deviation.pipeline:DeviationPipeline",
 }
