@@ -1,0 +1,186 @@
+"""What the frozen networks say of a part, kept compactly: tokens and small maps, not a feature for every cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from core.backbones.image_features import ImageFeatures, image_features
+from core.backbones.pictures import SIZE
+from core.backbones.point_features import PointFeatures, point_features
+from core.geometry.normals import estimate_normals
+from core.geometry.orientation import oriented
+from core.geometry.patches import Patches, make_patches
+from core.geometry.voxels import voxel_grid
+from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
+from core.pipelines.cmdr_iad.frame import Frame, Part
+from core.pipelines.cmdr_iad.spread import Spread, bilinear, by_distance, pooled
+from core.runtime import Runtime
+
+Floats = NDArray[np.float32]
+
+_METRE = 1000.0
+"""Of millimetres: the unit of the published coordinates, where the cloud's own statistics normalise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """One modality's features of a part.
+
+    Attributes
+    ----------
+    sources : (S, C) float32 Tensor
+        Tokens of patches, or cells of an image network's map.
+    spread : Spread
+        From these to the valid cells.
+    everywhere : Spread, or None
+        From these to all cells of the raster; of images alone, which show the background too.
+    """
+
+    sources: Tensor
+    spread: Spread
+    everywhere: Spread | None = None
+
+    @property
+    def at_cells(self) -> Tensor:
+        """(n, C) at the valid cells."""
+        return self.spread(self.sources)
+
+    def replaced(self, sources: Tensor) -> Features:
+        """The same places with other features."""
+        return Features(sources, self.spread, self.everywhere)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A part's features.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Of the raster.
+    cells : (n,) int64 Tensor
+        The valid cells: those that hold a feature of the surface.
+    surface, image : Features, or None where the mode does not look at it
+    """
+
+    shape: tuple[int, int, int]
+    cells: Tensor
+    surface: Features | None
+    image: Features | None
+
+    @property
+    def length(self) -> int:
+        """Cells of the raster."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+class Describer:
+    """The extractors of a model.
+
+    Parameters
+    ----------
+    frame : Frame
+    config : CmdrIadConfig
+    runtime : Runtime
+    point_name, image_name : str, optional
+        Concrete names that a model stores; the config's if not given.
+
+    Raises
+    ------
+    WeightsError
+        If features are unknown or their weights missing.
+    """
+
+    def __init__(
+        self, frame: Frame, config: CmdrIadConfig, runtime: Runtime, point_name: str = "", image_name: str = ""
+    ) -> None:
+        self._frame, self._config, self._runtime = frame, config, runtime
+        self.images: ImageFeatures | None = None
+        self.points: PointFeatures | None = None
+        if frame.mode != "2d":
+            self.points = point_features(
+                point_name or config.features,
+                runtime,
+                normalisation=config.normalisation,
+                fpfh_radius=config.fpfh_radius * max(frame.spacing, 1e-9),
+            )
+        if frame.mode != "3d":
+            layers = tuple(layer.strip() for layer in config.image_layers.split(",") if layer.strip())
+            self.images = image_features(image_name or config.image_features, runtime, layers=layers)
+
+    def __call__(self, part: Part, mode: Mode) -> Described:
+        """The features of a part that ``mode`` looks at."""
+        raster, device = part.raster, self._runtime.device
+        length = int(np.prod(raster.shape))
+        own = _placed(raster.cells, length)
+        pool = sparse.block_diag([pooled(raster.shape[1:])] * raster.shape[0], format="csr")
+        valid = raster.cells
+        lay = own[valid]
+        if self._config.pooling:
+            spreading = (pool @ own).tocsr()
+            if self._frame.layout is None:  # the sensor's image has features beside the part too
+                valid = np.flatnonzero(np.diff(spreading.indptr))
+            lay = spreading[valid]
+        cells = torch.from_numpy(valid).to(device)
+        surface = self._surface(part, lay) if mode != "2d" else None
+        image = self._image(part, valid, length) if mode != "3d" else None
+        return Described(raster.shape, cells, surface, image)
+
+    def _surface(self, part: Part, lay: sparse.csr_matrix) -> Features:
+        assert self.points is not None
+        cloud, normals, patches = self._cut(part)
+        scale = _METRE if self._config.normalisation == "cloud_statistics" else self._frame.radius
+        with torch.no_grad():
+            found = self.points(cloud, patches, normals=normals, scale=scale)
+        places = part.points[part.raster.shown]
+        near = by_distance(found.centers, places, self._frame.radius, self._runtime)
+        return Features(found.tokens, Spread(lay @ near, self._runtime.device))
+
+    def _cut(self, part: Part) -> tuple[Floats, Floats, Patches]:
+        """The points that features are taken of, their normals, and patches of them."""
+        config, voxel = self._config, self._frame.voxel
+        if voxel > 0:
+            grid = voxel_grid(part.points, voxel)
+            cloud, inverse, from_points = grid.points, grid.inverse, part.outwards
+        else:
+            chosen = np.unique(part.raster.shown)
+            cloud, inverse = part.points[chosen], np.arange(len(chosen))
+            from_points = None if part.outwards is None else part.outwards[chosen]
+        count = len(cloud)
+        hints = None
+        if from_points is not None:
+            sums = [np.bincount(inverse, from_points[:, axis], minlength=count) for axis in range(3)]
+            hints = np.stack(sums, axis=1).astype(np.float32)
+        normals = estimate_normals(cloud, k=max(3, min(config.normal_neighbors, count)), runtime=self._runtime)
+        normals = oriented(cloud, normals, hints)
+        wanted = config.patches or count
+        patches = make_patches(cloud, min(wanted, count), min(config.patch_points, count), runtime=self._runtime)
+        return cloud, normals, patches
+
+    def _image(self, part: Part, valid: NDArray[np.int64], length: int) -> Features:
+        assert self.images is not None
+        assert part.picture is not None
+        assert part.pixels is not None
+        maps = self.images(part.picture.network_input())[0]
+        cells = (maps.shape[1], maps.shape[2])
+        sources = maps.permute(1, 2, 0).reshape(-1, maps.shape[0])
+        raster, device = part.raster, self._runtime.device
+        if self._frame.layout is None:
+            rows, columns = np.divmod(np.arange(length), raster.shape[2])
+            middles = np.stack([rows, columns], axis=1)
+            every = bilinear(middles, (raster.shape[1], raster.shape[2]), cells)
+        else:
+            asked = bilinear(part.pixels[raster.shown], (SIZE, SIZE), cells)
+            every = (_placed(raster.cells, length) @ asked).tocsr()
+        return Features(sources, Spread(every[valid], device), Spread(every, device))
+
+
+def _placed(cells: NDArray[np.int64], length: int) -> sparse.csr_matrix:
+    """(length, n): puts n values at these cells."""
+    return sparse.csr_matrix((np.ones(len(cells)), (cells, np.arange(len(cells)))), shape=(length, len(cells)))

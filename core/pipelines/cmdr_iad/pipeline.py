@@ -1,0 +1,184 @@
+"""CMDR-IAD as a pipeline: fitted on good scans, it judges by what image and surface say of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.errors import ModelError, ScanError
+from core.pipelines.base import Pipeline
+from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
+from core.pipelines.cmdr_iad.described import Describer
+from core.pipelines.cmdr_iad.frame import NO_IMAGE, Frame, Part
+from core.pipelines.cmdr_iad.judging import Judged, distances, judge
+from core.pipelines.cmdr_iad.networks import Networks
+from core.pipelines.cmdr_iad.shown import shown_maps
+from core.pipelines.cmdr_iad.standard import Standards
+from core.pipelines.cmdr_iad.training import seeds, train
+from core.pipelines.state import below, joined, packed, packed_weights, reading, text, verify_weights
+from core.progress import Progress
+from core.runtime import Runtime, deterministic
+from core.scan import Scan
+from core.scores import ScoreMap, Scores
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """Everything that a fit leaves.
+
+    ``mode`` is the one it judges in, which needs no more than the frame's.
+    """
+
+    mode: Mode
+    frame: Frame
+    describer: Describer
+    standards: Standards
+    networks: Networks
+    length: int
+
+
+class CmdrIadPipeline(Pipeline):
+    """Two maps between image and surface, and a decoder of each (see README.md of this folder)."""
+
+    id: ClassVar[str] = "cmdr_iad"
+    title: ClassVar[str] = "CMDR-IAD"
+    paper: ClassVar[str] = (
+        "R. Daci et al.: Cross-modal mapping and dual-branch reconstruction for 2D-3D multimodal industrial anomaly "
+        "detection, arXiv 2603.03939"
+    )
+    summary: ClassVar[str] = (
+        "Learns what the photograph of a good part says of its surface and the surface of its photograph, and rebuilds "
+        "both from little; for organised scans with images, by surface or image alone where there is no more"
+    )
+    min_scans: ClassVar[int] = 2
+    Config: ClassVar[type[CmdrIadConfig]] = CmdrIadConfig
+
+    def __init__(self, config: CmdrIadConfig, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
+        self._fitted: _Fitted | None = None
+
+    def fit(self, scans: Sequence[Scan], progress: Progress) -> None:
+        """See ``Pipeline.fit``."""
+        self._fitted = None
+        if len(scans) < self.min_scans:
+            raise ScanError(
+                f"CMDR-IAD was given {len(scans)} good scans and needs {self.min_scans}", "Add scans of good parts"
+            )
+        config, runtime = self.config, self.runtime
+        with deterministic():
+            frame, transforms = Frame.learn(scans, config, runtime, progress.part(0.0, 0.1))
+            describer = Describer(frame, config, runtime)
+            described = []
+            for i in progress.part(0.1, 0.3).over(range(len(scans)), "describing good scan {i} of {n}"):
+                part = frame.part(scans[i], config, mode=frame.mode, transform=transforms[i])
+                described.append(describer(part, frame.mode))
+            standards = Standards.learn(described, config)
+            described = [standards(one) for one in described]
+            length = described[0].length
+            networks = self._networks(frame, standards, length)
+            train(networks, described, config, runtime, progress.part(0.3, 1.0))
+        progress.update(1.0, "fitted")
+        self._fitted = _Fitted(frame.mode, frame, describer, standards, networks, length)
+
+    def score(self, scan: Scan, progress: Progress) -> Scores:
+        """See ``Pipeline.score``."""
+        fitted = self._require()
+        with deterministic():
+            progress.update(0.0, "finding the part")
+            part = fitted.frame.part(scan, self.config, mode=fitted.mode)
+            progress.update(0.2, "describing it")
+            described = fitted.standards(fitted.describer(part, fitted.mode))
+            progress.update(0.6, "comparing it with what is told and rebuilt")
+            found = distances(described, fitted.networks)
+            progress.update(0.9, "weighing")
+            judged = judge(described, found, fitted.mode, self.config)
+            scores = self._scores(part, judged)
+        progress.update(1.0, "scored")
+        return scores
+
+    def _scores(self, part: Part, judged: Judged) -> Scores:
+        held = judged.valid.numpy()
+
+        def at_points(values: Tensor) -> Floats:
+            return part.to_scan(part.raster.to_points(values.numpy(), held, part.points))
+
+        maps = {
+            key: ScoreMap(at_points(one.values), one.title, one.kind, one.help, one.ends)
+            for key, one in shown_maps(judged).items()
+        }
+        return Scores(at_points(judged.score / judged.points_over), judged.part, maps)
+
+    def lacks(self, scan: Scan) -> str | None:
+        """See ``Pipeline.lacks``."""
+        if self._fitted is None or self._fitted.mode == "3d" or scan.image is not None:
+            return None
+        return NO_IMAGE
+
+    def reduced(self) -> CmdrIadPipeline | None:
+        """See ``Pipeline.reduced``: by the surface alone, where surface and photograph were looked at."""
+        fitted = self._fitted
+        if fitted is None or fitted.mode != "2d+3d":
+            return None
+        less = CmdrIadPipeline(self.config, self.runtime)
+        less._fitted = _Fitted(
+            "3d", fitted.frame, fitted.describer, fitted.standards, fitted.networks.of("3d"), fitted.length
+        )
+        return less
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """See ``Pipeline.state``."""
+        fitted = self._require()
+        groups: dict[str, Mapping[str, NDArray[Any]]] = {
+            "frame": fitted.frame.state(),
+            "standards": fitted.standards.state(),
+            "networks": fitted.networks.state(),
+        }
+        state = joined(groups) | packed_weights(self.weights)
+        state["mode"] = packed(fitted.mode)
+        state["length"] = np.array(fitted.length, np.int64)
+        points, images = fitted.describer.points, fitted.describer.images
+        state["features/points"] = packed("" if points is None else points.name)
+        state["features/images"] = packed("" if images is None else images.name)
+        return state
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See ``Pipeline.load_state``."""
+        self._fitted = None
+        with reading():
+            verify_weights(state)
+            frame = Frame.from_state(below(state, "frame"))
+            mode = text(state["mode"])
+            if mode not in ("2d+3d", "3d", "2d"):
+                raise ValueError(f"mode {mode!r}")
+            names = text(state["features/points"]), text(state["features/images"])
+            describer = Describer(frame, self.config, self.runtime, *names)
+            standards = Standards.from_state(below(state, "standards"), self.runtime.device)
+            length = int(state["length"])
+            networks = self._networks(frame, standards, length).of(mode)  # type: ignore[arg-type]
+            networks.load(below(state, "networks"))
+            networks = networks.to(self.runtime.device)
+        self._fitted = _Fitted(mode, frame, describer, standards, networks, length)  # type: ignore[arg-type]
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """See ``Pipeline.weights``."""
+        if self._fitted is None:
+            return {}
+        used = (self._fitted.describer.points, self._fitted.describer.images)
+        return {name: sha256 for one in used if one is not None for name, sha256 in one.weights.items()}
+
+    def _networks(self, frame: Frame, standards: Standards, length: int) -> Networks:
+        sizes = standards.channels
+        return Networks.made(frame.mode, *sizes, length, self.config, seeds(self.runtime))
+
+    def _require(self) -> _Fitted:
+        if self._fitted is None:
+            raise ModelError("CMDR-IAD has not been trained", "Train it on good scans, or load a model")
+        return self._fitted
