@@ -30,6 +30,7 @@ def field_of(
         high=high,
         unit=unit if shown.kind == "height" else "",
         ends=shown.ends,
+        names=shown.names,
     )
 
 

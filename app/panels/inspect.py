@@ -178,6 +178,8 @@ class InspectPanel(Panel):
             notes.append(self.tr("Accepted by its object score, yet it shows defects: look at them."))
         if session.thresholds_by_hand:
             notes.append(self.tr("The thresholds were changed by hand; calibrated ones: Reset."))
+        if inspection is not None:
+            notes.extend(f"⚠ {note}" for note in inspection.scores.notes)
         if session.scan is not None:
             notes.extend(session.scan.notes)
         return notes

@@ -394,4 +394,6 @@ def _button(action: QAction, text: str) -> QToolButton:
 def value_text(shown: ScoreMap, index: int) -> str:
     """A point's value in a map."""
     value = float(shown.values[index])
-    return str(int(value)) if shown.kind == "label" and value == value else number(value)
+    if shown.kind != "label" or value != value:
+        return number(value)
+    return shown.names[int(value)] if shown.names else str(int(value))

@@ -26,6 +26,7 @@ _CATEGORIES = (
     *((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178)),
     *((148, 103, 189), (140, 86, 75), (23, 190, 207)),
 )
+_QUIET = (186, 190, 196)  # what is nothing special, among names
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,16 @@ def diverging() -> NDArray[np.uint8]:
     )
 
 
-def categorical(count: int) -> NDArray[np.uint8]:
-    """(count, 3) colours for names, repeating beyond the palette."""
-    return np.asarray([_CATEGORIES[i % len(_CATEGORIES)] for i in range(max(count, 1))], dtype=np.uint8)
+def categorical(count: int, *, quiet: bool = False) -> NDArray[np.uint8]:
+    """(count, 3) colours for names, repeating beyond the palette; ``quiet`` where the first is nothing special."""
+    colors = [_CATEGORIES[i % len(_CATEGORIES)] for i in range(max(count, 1))]
+    return np.asarray([_QUIET, *colors][: len(colors)] if quiet else colors, dtype=np.uint8)
 
 
-def table_for(kind: MapKind, score_map: str = "turbo", count: int = 256) -> NDArray[np.uint8]:
+def table_for(kind: MapKind, score_map: str = "turbo", count: int = 256, *, quiet: bool = False) -> NDArray[np.uint8]:
     """The colours for a kind of map: (256, 3), or (count, 3) for labels."""
     if kind == "label":
-        return categorical(count)
+        return categorical(count, quiet=quiet)
     if kind in ("selection", "height"):
         return diverging()
     return sequential("viridis" if kind == "weight" else score_map)

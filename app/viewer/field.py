@@ -42,6 +42,8 @@ class Field:
         Shown behind the title; empty for none.
     ends : (str, str)
         Words for the lowest and the highest colour; empty for none.
+    names : tuple of str
+        Of labels that are 0, 1, 2, ...: what each is called, the first being nothing special; empty for numbers.
     """
 
     values: NDArray[np.floating]
@@ -51,6 +53,7 @@ class Field:
     high: float = 1.0
     unit: str = ""
     ends: tuple[str, str] = ("", "")
+    names: tuple[str, ...] = ()
 
     @property
     def diverging(self) -> bool:

@@ -32,11 +32,9 @@ def legend_of(scene: Scene) -> Bar | Key | None:
         return None
     unknown = bool(np.isnan(field.values).any())
     if field.kind == "label":
-        shades = categorical(len(scene.names))
-        entries = [
-            ((int(r), int(g), int(b)), number(float(name)))
-            for (r, g, b), name in zip(shades, scene.names, strict=False)
-        ]
+        shades = categorical(len(scene.names), quiet=bool(field.names))
+        words = field.names or tuple(number(float(name)) for name in scene.names)
+        entries = [((int(r), int(g), int(b)), word) for (r, g, b), word in zip(shades, words, strict=False)]
         if unknown:
             entries.append((theme.unknown, _tr("not judged")))
         return Key(field.title, tuple(entries))

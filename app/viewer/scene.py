@@ -152,7 +152,8 @@ class Scene:
         values = np.asarray(field.values)[self.order].astype(np.float32)
         if field.kind == "label":
             known = np.asarray(field.values, dtype=np.float32)
-            self.names = np.unique(known[np.isfinite(known)])[:1_000]
+            found = np.arange(len(field.names)) if field.names else np.unique(known[np.isfinite(known)])[:1_000]
+            self.names = found.astype(np.float32)
             codes = np.searchsorted(self.names, values).astype(np.float32)
             values = np.where(np.isfinite(values), codes, np.float32(np.nan))
         self._values = values
@@ -248,7 +249,8 @@ class Scene:
         mode, theme = self.effective_mode, self.theme
         if mode is ViewMode.HEATMAP and self._field is not None:
             count = len(self.names) if self._field.kind == "label" else 256
-            fill_table(self._table, table_for(self._field.kind, self.score_map, count), theme.unknown)
+            quiet = bool(self._field.names)
+            fill_table(self._table, table_for(self._field.kind, self.score_map, count, quiet=quiet), theme.unknown)
             self._table.SetTableRange(*self.range)
         colorful = mode in (ViewMode.HEATMAP, ViewMode.RGB) or self.shaded
         self._surround.enclose(self.points, _SOFT if colorful else _STRONG)
