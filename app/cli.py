@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--format", default="ply,json,csv", help="of ply, json, csv, npz; default: %(default)s")
     inspect.add_argument("--part-threshold", type=float, help="instead of the calibrated one")
     inspect.add_argument("--point-threshold", type=float, help="instead of the calibrated one")
+    inspect.add_argument(
+        "--without-image",
+        action="store_true",
+        help="judge scans that lack the image which the model was trained with by shape alone, "
+        "by the thresholds of that mode",
+    )
 
     add_evaluate_verb(verbs, common, computing, UNITS)
 
@@ -113,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain = verb("pretrain", _pretrain, "Pretrain a backbone on data made by formula, on the fly.", computing)
     pretrain.add_argument(
         "--architecture",
-        choices=("point_mae", "resnet18", "wide_resnet50_2"),
+        choices=("point_mae", "resnet18", "wide_resnet50_2", "pointnet_sdf"),
         default="point_mae",
         help="the network; default: %(default)s",
     )
@@ -201,8 +207,8 @@ def _inspect(options: argparse.Namespace, console: Console) -> int:
     formats = _formats(options.format) if options.out else ()
     model = workflow.load(options.model, _runtime(options))
     chosen = {"point": options.point_threshold, "part": options.part_threshold}
-    thresholds = model.calibration.thresholds().replaced(**{k: v for k, v in chosen.items() if v is not None})
-    return inspect_paths(model, options.paths, thresholds, options.out, formats, console)
+    by_hand = {name: value for name, value in chosen.items() if value is not None}
+    return inspect_paths(model, options.paths, by_hand, options.out, formats, console, reduced=options.without_image)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -231,8 +237,7 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
         category, path = ensure_demo(Library(), runtime, progress, name)
     model = workflow.load(path, runtime)
     out = options.out or data_folder() / "results" / name
-    thresholds = model.calibration.thresholds()
-    status = inspect_paths(model, [category.root / "test"], thresholds, out, FORMATS, console)
+    status = inspect_paths(model, [category.root / "test"], {}, out, FORMATS, console)
     console.say(f"The scans lie in {category.root}, the model is {path}, the results lie in {out}.")
     return ERROR if status == ERROR else ACCEPTED
 
@@ -240,9 +245,10 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 def _pretrain(options: argparse.Namespace, console: Console) -> int:
     from core.backbones.pretrain_image import pretrain_image
     from core.backbones.pretrain_point import pretrain_point
+    from core.pipelines.iaenet.sdf_pretraining import pretrain_sdf
 
     if options.architecture != "point_mae" and options.mix is not None:
-        raise ConfigError("--mix holds shapes, and this network learns from images", "Leave --mix out")
+        raise ConfigError("--mix holds shapes that only point_mae learns from", "Leave --mix out")
     with console.progress("Pretraining") as progress:
         common = {
             "minutes": options.minutes,
@@ -254,6 +260,8 @@ def _pretrain(options: argparse.Namespace, console: Console) -> int:
         }
         if options.architecture == "point_mae":
             card = pretrain_point(options.out, mix=options.mix, **common)
+        elif options.architecture == "pointnet_sdf":
+            card = pretrain_sdf(options.out, **common)
         else:
             card = pretrain_image(options.out, architecture=options.architecture, size=options.size, **common)
     console.result({"weights": str(options.out), "card": card}, f"{options.out} written.")

@@ -9,6 +9,7 @@ ask for. The views differ in crop, turn, light, colour, blur and noise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -236,7 +237,7 @@ class ImageTask(Task):
         self.model = self.learner.train()
         self.make = ImageSource(settings.seed, settings.batch, settings.classes, settings.size * 8 // 7)
 
-    def loss(self, made: ImageBatch, draws: np.random.Generator) -> Tensor:
+    def losses(self, made: ImageBatch, draws: np.random.Generator) -> Iterator[Tensor]:
         device, size = self.runtime.device, self.settings.size
         images = torch.from_numpy(made.images).to(device).float() / 255
         labels = torch.from_numpy(made.labels).to(device)
@@ -248,7 +249,7 @@ class ImageTask(Task):
         if self.settings.dense > 0:
             terms = [self._contrast(name, maps[name], views, draws) for name in _Learner.compared]
             loss = loss + self.settings.dense * torch.stack(terms).mean()
-        return loss
+        yield loss
 
     def _contrast(self, name: str, maps: Tensor, views: list[View], draws: np.random.Generator) -> Tensor:
         """InfoNCE over places that both views show; the negatives are all other places of the batch."""

@@ -8,7 +8,7 @@ follows the root of the batch size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,12 @@ class PointTask(Task):
         source = ShapeSource(settings.seed, settings.batch, settings.mix, settings.mix_share)
         self.make = _Batches(source, grouped=runtime.device.type == "cpu")
 
-    def loss(self, made: Any, draws: np.random.Generator) -> Tensor:
+    def losses(self, made: Any, draws: np.random.Generator) -> Iterator[Tensor]:
         device = self.runtime.device
         groups, centers = made if isinstance(made, tuple) else group(torch.from_numpy(made).to(device))
         order = torch.from_numpy(draws.random((self.settings.batch, GROUPS)).argsort(1)).to(device)
         torch.manual_seed(int(draws.integers(2**31)))  # for DropPath
-        loss: Tensor = self.model(groups, centers, order)
-        return loss
+        yield self.model(groups, centers, order)
 
     def weights(self) -> dict[str, Tensor]:
         return extractor_tensors(self.model.state_dict())

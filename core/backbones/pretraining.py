@@ -84,7 +84,7 @@ class PretrainSettings:
 
 
 class Task(ABC):
-    """What a run learns: a network, where its samples come from, and the loss.
+    """What a run learns: a network, where its samples come from, and the losses of a step.
 
     Attributes
     ----------
@@ -102,8 +102,12 @@ class Task(ABC):
     undecayed: tuple[str, ...] = ()
 
     @abstractmethod
-    def loss(self, made: Any, draws: np.random.Generator) -> Tensor:
-        """The loss of what ``make`` made; ``draws`` is all the chance there is."""
+    def losses(self, made: Any, draws: np.random.Generator) -> Iterator[Tensor]:
+        """The loss of what ``make`` made; ``draws`` is all the chance there is.
+
+        A task may descend further on the same samples: each loss is computed after the step down the one before it. The
+        first one is that of the card.
+        """
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
@@ -243,15 +247,19 @@ class Run:
         draws = np.random.default_rng([self.settings.seed, self.step, 2**20])
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.settings.rate(self.share)
-        device = self.runtime.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.runtime.native_bfloat16):
-            loss = self.task.loss(made, draws)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), 10.0)
-        self.optimizer.step()
+        losses, found = self.task.losses(made, draws), list[float]()
+        while (loss := self._next(losses)) is not None:
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.task.model.parameters(), 10.0)
+            self.optimizer.step()
+            found.append(float(loss.detach()))
         self.step += 1
-        return float(loss.detach())
+        return found[0]
+
+    def _next(self, losses: Iterator[Tensor]) -> Tensor | None:
+        with torch.autocast(self.runtime.device.type, torch.bfloat16, enabled=self.runtime.native_bfloat16):
+            return next(losses, None)
 
     @contextmanager
     def _batches(self, workers: int | None) -> Iterator[Iterator[Any]]:

@@ -35,7 +35,8 @@ class WeightSet:
     title : str
         For people.
     architecture : str
-        The network it belongs to: ``point_mae``, ``wide_resnet50_2``, ``resnet18`` or ``vit_base_patch8``.
+        The network it belongs to: ``point_mae``, ``wide_resnet50_2``, ``resnet18``, ``vit_base_patch8`` or
+        ``pointnet_sdf``.
     licence, source : str
         Under which terms it is published, and where it comes from.
     path : Path, optional
@@ -198,6 +199,14 @@ _KNOWN = (
         url="https://dl.fbaipublicfiles.com/dino/dino_vitbase8_pretrain/dino_vitbase8_pretrain.pth",
         published_sha256="575f0efc4838938314afa09897a62ed2b87919928b5edcd133abb907328995eb",
         published_size=343_279_349,
+    ),
+    WeightSet(
+        "pointnet_sdf-nominal",
+        "Patch distance field of IAENet's 3D expert, trained by Nominal on procedural shapes",
+        "pointnet_sdf",
+        "Apache-2.0",
+        _OWN_SOURCE,
+        terms=_OWN,
     ),
 )
 """In order of preference within an architecture."""

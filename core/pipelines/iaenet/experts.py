@@ -18,7 +18,7 @@ from core.pipelines.iaenet.memory import MemoryEstimate, estimate_memory
 from core.pipelines.iaenet.pictures import Photographer, Picture
 from core.pipelines.iaenet.sdf import PatchSdf
 from core.pipelines.iaenet.sdf_patches import patch_count
-from core.pipelines.iaenet.sdf_pretraining import ARCHITECTURE, pretrained
+from core.pipelines.iaenet.sdf_weights import ARCHITECTURE, pretrained
 from core.pipelines.iaenet.vectors_2d import SIDE
 from core.progress import Progress
 from core.runtime import Runtime
