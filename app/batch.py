@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.console import Console
@@ -10,7 +10,6 @@ from core import workflow
 from core.datasets.category import scan_paths
 from core.errors import NominalError, ScanError
 from core.formats.reader import read_scan
-from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import Verdict
 from core.reporting.export import export
 
@@ -20,12 +19,21 @@ ACCEPTED, ERROR, REJECTED = 0, 2, 3
 def inspect_paths(
     model: workflow.Model,
     paths: Sequence[Path],
-    thresholds: Thresholds,
+    by_hand: Mapping[str, float],
     out: Path | None,
     formats: Sequence[str],
     console: Console,
+    *,
+    reduced: bool = False,
 ) -> int:
     """Judge every scan in ``paths``, write its reports under ``out``, and go on past the ones that cannot be judged.
+
+    Parameters
+    ----------
+    by_hand : mapping
+        Thresholds in the place of the calibrated ones.
+    reduced : bool
+        Whether scans that lack something of what the model was trained with are judged without it.
 
     Returns
     -------
@@ -48,25 +56,35 @@ def inspect_paths(
             step = progress.part(i / len(found), (i + 1) / len(found), f"{i + 1} of {len(found)}")
             step.update(0.0, key)
             try:
-                inspection = workflow.inspect(model, read_scan(path, unit=model.card.unit), step, thresholds)
+                judged = workflow.score(model, read_scan(path, unit=model.card.unit), step, reduced=reduced)
+                calibration = model.calibration_for(judged.lacking)
+                thresholds = calibration.thresholds().replaced(**by_hand)
+                inspection = judged.inspect(thresholds)
                 if out is not None:
-                    export(inspection, out / key, formats, card=model.card, calibration=model.calibration)
+                    export(inspection, out / key, formats, card=model.card, calibration=calibration)
             except NominalError as error:
                 failures.append((path, error))
                 console.result({"scan": str(path), "error": str(error)}, f"error    {key}: {error}")
                 continue
             verdicts.append(inspection.verdict)
-            record = {
+            record: dict[str, object] = {
                 "scan": str(path),
                 "verdict": str(inspection.verdict),
                 "object_score": inspection.scores.object,
                 "part_threshold": thresholds.part,
                 "defects": len(inspection.defects.defects),
                 "seconds": inspection.seconds,
+                "lacking": inspection.lacking or None,
             }
             text = (
                 f"{inspection.verdict:<8} {key}  score {inspection.scores.object:.4g} (threshold {thresholds.part:.4g})"
             )
+            if inspection.lacking:
+                text += f", by shape alone ({inspection.lacking})"
+            if inspection.chunk_verdicts:
+                rejected = [i + 1 for i, v in enumerate(inspection.chunk_verdicts) if v is Verdict.REJECT]
+                record["chunks"] = [str(v) for v in inspection.chunk_verdicts]
+                text += f", {len(rejected)} of {len(inspection.chunk_verdicts)} chunks rejected"
             console.result(record, f"{text}, {len(inspection.defects.defects)} defects, {inspection.seconds:.2f} s")
     counts = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
     console.say(f"{len(found)} scans: " + ", ".join(f"{n} {name}" for name, n in counts.items()))

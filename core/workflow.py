@@ -19,6 +19,7 @@ from core.consensus.members import Member
 from core.consensus.pipeline import ConsensusConfig, ConsensusPipeline
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, ModelError, ScanError
+from core.held_out import FULL, REDUCED, by_mode, cross_fitted
 from core.inspection.calibration import Calibration, calibrate
 from core.inspection.defects import DefectFinder
 from core.inspection.thresholds import Thresholds
@@ -28,6 +29,7 @@ from core.pipelines.config import Config
 from core.pipelines.explanation import Explanation
 from core.pipelines.features import pinned
 from core.pipelines.registry import pipeline_class
+from core.pipelines.state import below, joined
 from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
@@ -54,27 +56,51 @@ class Model:
     calibration : Calibration
     preview : (P, 3) float32
         A small cloud that stands for the model in the library.
+    reduced : Calibration, or None
+        Of the mode for scans that lack something (``Pipeline.reduced``), where the method has one.
     """
 
     card: ModelCard
     pipeline: Pipeline
     calibration: Calibration
     preview: NDArray[np.float32]
+    reduced: Calibration | None = None
+
+    def lacks(self, scan: Scan) -> str | None:
+        """What a scan lacks of what the model was trained with, such as "no RGB image"; None where it lacks nothing."""
+        return self.pipeline.lacks(scan)
+
+    def calibration_for(self, lacking: str) -> Calibration:
+        """The calibration that holds for scans that lack this, or nothing."""
+        return self.reduced if lacking and self.reduced is not None else self.calibration
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A scan with its scores, ready to be held against any thresholds without computing the scores again."""
+    """A scan with its scores, ready to be held against any thresholds without computing the scores again.
+
+    ``lacking`` says what the scan lacked; it was then judged in the model's reduced mode, which has thresholds of its
+    own. Empty where it lacked nothing.
+    """
 
     scan: Scan
     scores: Scores
     finder: DefectFinder
     model_name: str
     seconds: float
+    lacking: str = ""
 
     def inspect(self, thresholds: Thresholds) -> Inspection:
         """The mask, defects and verdict at these thresholds. Milliseconds."""
-        return judge(self.scan, self.scores, thresholds, self.finder, model_name=self.model_name, seconds=self.seconds)
+        return judge(
+            self.scan,
+            self.scores,
+            thresholds,
+            self.finder,
+            model_name=self.model_name,
+            seconds=self.seconds,
+            lacking=self.lacking,
+        )
 
 
 def train(
@@ -92,7 +118,8 @@ def train(
     """Fit a pipeline on a category's good scans and calibrate its thresholds on good scans it was not fitted on.
 
     With at least ``HELD_OUT_ENOUGH`` good validation scans, these calibrate. With fewer the training scans are
-    cross-fitted as well: each fold is scored by a pipeline fitted on the others.
+    cross-fitted as well: each fold is scored by a pipeline fitted on the others. A method with a reduced mode scores
+    each of these scans in both modes, from the same fits.
 
     Parameters
     ----------
@@ -137,21 +164,28 @@ def train(
     share = 1 / (1 + FOLDS) if cross_fit else 0.8
     fitted_at = 0.14 + 0.8 * share
     pipeline.fit(good, progress.part(0.14, fitted_at, "Fitting"))
-    scores = _score_all(pipeline, held_out, progress.part(fitted_at, fitted_at + 0.02, "Scoring validation scans"))
+    scores = by_mode(pipeline, held_out, progress.part(fitted_at, fitted_at + 0.02, "Scoring validation scans"))
     method = "validation split"
     if cross_fit:
         folds = min(FOLDS, len(good))
-        scores += _cross_fitted(pipeline, good, folds, progress.part(fitted_at + 0.02, 0.95, "Calibrating"))
+        scores += cross_fitted(pipeline, good, folds, progress.part(fitted_at + 0.02, 0.95, "Calibrating"))
         method = f"cross-fitted, {folds} folds" + (f", and {len(held_out)} validation scans" if held_out else "")
-    marked = _score_all(pipeline, labelled, progress.part(0.95, 0.98, "Scoring labelled scans"))
-    calibration = calibrate(
-        scores,
-        part_budget=part_budget,
-        point_budget=point_budget,
-        method=method,
-        labelled=[(s, scan.labels) for s, scan in zip(marked, labelled, strict=True) if scan.labels is not None],
-        scans=[*held_out, *good] if cross_fit else held_out,
-    )
+    marked = by_mode(pipeline, labelled, progress.part(0.95, 0.98, "Scoring labelled scans"))
+    scored = [*held_out, *good] if cross_fit else held_out
+
+    def calibrated(mode: str) -> Calibration:
+        known = [(both[mode], s.labels) for both, s in zip(marked, labelled, strict=True) if mode in both]
+        return calibrate(
+            [both[mode] for both in scores if mode in both],
+            part_budget=part_budget,
+            point_budget=point_budget,
+            method=method,
+            labelled=[(found, labels) for found, labels in known if labels is not None],
+            scans=[scan for both, scan in zip(scores, scored, strict=True) if mode in both],
+        )
+
+    calibration = calibrated(FULL)
+    reduced = None if pipeline.reduced() is None else calibrated(REDUCED)
     progress.update(1.0, "Done")
     card = ModelCard(
         name=name or f"{category.name} {cls.title} {preset}",
@@ -168,7 +202,7 @@ def train(
         layout=category.layout,
         source=str(category.root),
     )
-    return Model(card, pipeline, calibration, _preview(good[0], runtime))
+    return Model(card, pipeline, calibration, _preview(good[0], runtime), reduced)
 
 
 def combine(
@@ -225,7 +259,10 @@ def save(model: Model, path: Path) -> None:
     ------
     OutputError
     """
-    save_model(path, StoredModel(model.card, model.pipeline.state(), model.calibration.state(), model.preview))
+    calibration = model.calibration.state()
+    if model.reduced is not None:
+        calibration |= joined({REDUCED: model.reduced.state()})
+    save_model(path, StoredModel(model.card, model.pipeline.state(), calibration, model.preview))
 
 
 def load(path: Path, runtime: Runtime) -> Model:
@@ -247,34 +284,47 @@ def load(path: Path, runtime: Runtime) -> Model:
     try:
         pipeline.load_state(stored.state)
         calibration = Calibration.from_state(stored.calibration)
+        of_reduced = below(stored.calibration, REDUCED)  # none in models of before there was such a mode
+        reduced = Calibration.from_state(of_reduced) if of_reduced else None
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"{path.name} does not hold what {cls.title} needs", "Train the category again with this version"
         ) from error
-    return Model(card, pipeline, calibration, stored.preview)
+    return Model(card, pipeline, calibration, stored.preview, reduced)
 
 
-def score(model: Model, scan: Scan, progress: Progress) -> Judged:
+def score(model: Model, scan: Scan, progress: Progress, *, reduced: bool = False) -> Judged:
     """Score a scan and prepare its defects, so that thresholds can then be tried at once.
+
+    Parameters
+    ----------
+    reduced : bool
+        Whether a scan that lacks something of what the model was trained with may be judged in the mode that needs
+        less. A scan that lacks nothing is judged in the full mode all the same.
 
     Raises
     ------
     ScanError, RegistrationError
-        If the scan is in another unit than the model, or cannot be judged.
+        If the scan is in another unit than the model, lacks something that it was trained with (and ``reduced`` is
+        not given, or the model has no such mode), or cannot be judged.
     Cancelled
     """
     _check_unit(model, scan)
+    pipeline, lacking = _fitting(model, scan, reduced)
     start = time.perf_counter()
-    scores = model.pipeline.score(scan, progress.part(0.0, 0.9))
+    scores = pipeline.score(scan, progress.part(0.0, 0.9))
     finder = DefectFinder(scan, scores)
     seconds = time.perf_counter() - start
     progress.update(1.0, "Done")
-    return Judged(scan, scores, finder, model.card.name, seconds)
+    return Judged(scan, scores, finder, model.card.name, seconds, lacking)
 
 
-def inspect(model: Model, scan: Scan, progress: Progress, thresholds: Thresholds | None = None) -> Inspection:
-    """Score a scan and hold it against ``thresholds``, by default the model's calibrated ones."""
-    return score(model, scan, progress).inspect(thresholds or model.calibration.thresholds())
+def inspect(
+    model: Model, scan: Scan, progress: Progress, thresholds: Thresholds | None = None, *, reduced: bool = False
+) -> Inspection:
+    """Score a scan and hold it against ``thresholds``, by default those calibrated for the mode that judged it."""
+    judged = score(model, scan, progress, reduced=reduced)
+    return judged.inspect(thresholds or model.calibration_for(judged.lacking).thresholds())
 
 
 def explain(model: Model, scan: Scan, point: int, progress: Progress) -> Explanation | None:
@@ -287,7 +337,23 @@ def explain(model: Model, scan: Scan, point: int, progress: Progress) -> Explana
     Cancelled
     """
     _check_unit(model, scan)
-    return model.pipeline.explain(scan, point, progress)
+    return _fitting(model, scan, True)[0].explain(scan, point, progress)
+
+
+def _fitting(model: Model, scan: Scan, reduced: bool) -> tuple[Pipeline, str]:
+    """The pipeline that judges this scan, and what the scan lacks."""
+    lacking = model.lacks(scan)
+    if lacking is None:
+        return model.pipeline, ""
+    other = model.pipeline.reduced() if model.reduced is not None else None
+    if reduced and other is not None:
+        return other, lacking
+    raise ScanError(
+        f"{scan.name} has {lacking}, and the model {model.card.name} was trained with that",
+        "Judge it by shape alone (--without-image on the command line), or scan it as the good parts were"
+        if other is not None
+        else "Scan it as the good parts were, or train a model without",
+    )
 
 
 def _check_unit(model: Model, scan: Scan) -> None:
@@ -312,43 +378,7 @@ def _labelled(category: Category) -> tuple[ScanEntry, ...]:
     return tuple(defective[:LABELLED_AT_MOST])
 
 
-def _score_all(pipeline: Pipeline, scans: Sequence[Scan], progress: Progress) -> list[Scores]:
-    quiet = _Quiet(progress)
-    return [pipeline.score(scan, quiet) for scan in progress.over(scans, "{i} of {n}")]
-
-
-def _cross_fitted(pipeline: Pipeline, scans: Sequence[Scan], folds: int, progress: Progress) -> list[Scores]:
-    """Scores of every scan by a pipeline that was fitted on the other folds, in the order of ``scans``."""
-    found: dict[int, Scores] = {}
-    for fold in range(folds):
-        step = progress.part(fold / folds, (fold + 1) / folds, f"fold {fold + 1} of {folds}")
-        out = range(fold, len(scans), folds)
-        other = type(pipeline)(pipeline.config, pipeline.runtime)
-        other.fit([scan for i, scan in enumerate(scans) if i not in out], _Unplotted(step.part(0.0, 0.8)))
-        for i, s in zip(out, _score_all(other, [scans[i] for i in out], step.part(0.8, 1.0)), strict=True):
-            found[i] = s
-    return [found[i] for i in range(len(scans))]
-
-
 def _preview(scan: Scan, runtime: Runtime) -> NDArray[np.float32]:
     count = min(len(scan), PREVIEW_POINTS)
     keep = np.sort(runtime.rng(0).choice(len(scan), count, replace=False))
     return scan.points[keep]
-
-
-class _Quiet(Progress):
-    """Passes on only the wish to stop."""
-
-    def __init__(self, whole: Progress) -> None:
-        self._whole = whole
-
-    @property
-    def cancelled(self) -> bool:
-        return self._whole.cancelled
-
-
-class _Unplotted(_Quiet):
-    """Passes on the progress, but not the curves: those of the folds would be drawn over the model's own."""
-
-    def report(self, fraction: float, what: str) -> None:
-        self._whole.report(fraction, what)

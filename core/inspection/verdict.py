@@ -56,6 +56,9 @@ class Inspection:
         The model that judged; empty if unknown.
     seconds : float
         How long scoring took, 0 if unknown.
+    lacking : str
+        What the scan lacked of what the model was trained with, such as "no RGB image": it was judged in the model's
+        reduced mode, by that mode's thresholds. Empty where it lacked nothing.
     finder : DefectFinder
         Kept so that other thresholds cost nothing.
     """
@@ -67,7 +70,14 @@ class Inspection:
     verdict: Verdict
     model_name: str = ""
     seconds: float = 0.0
+    lacking: str = ""
     finder: DefectFinder = field(repr=False, kw_only=True)
+
+    @property
+    def chunk_verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict on each chunk of a long scan, which is judged as a part is; empty where there are none."""
+        chunks = self.scores.chunks
+        return () if chunks is None else tuple(decide(float(score), self.thresholds) for score in chunks.scores)
 
     def rethresholded(self, thresholds: Thresholds) -> Inspection:
         """The same scores judged by other thresholds; nothing is recomputed but the cut."""
@@ -87,6 +97,7 @@ def judge(
     *,
     model_name: str = "",
     seconds: float = 0.0,
+    lacking: str = "",
 ) -> Inspection:
     """Mask, defects and verdict for scored points.
 
@@ -97,7 +108,7 @@ def judge(
     thresholds : Thresholds
     finder : DefectFinder, optional
         Made for this scan and these scores; made here if not given (the only slow step).
-    model_name, seconds : str, float
+    model_name, seconds, lacking : str, float, str
         Noted in the inspection.
     """
     finder = finder or DefectFinder(scan, scores)
@@ -109,5 +120,6 @@ def judge(
         verdict=decide(scores.object, thresholds),
         model_name=model_name,
         seconds=seconds,
+        lacking=lacking,
         finder=finder,
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.formats.fields import role_of
 from core.formats.ply_writer import write_ply
 from core.inspection.calibration import Calibration
-from core.inspection.verdict import Inspection
+from core.inspection.verdict import Inspection, Verdict
 from core.reporting.colormap import display_range, heatmap
 from core.reporting.summary import DECISION_RULE
 from core.store.model_file import ModelCard
@@ -117,6 +117,11 @@ def _comments(
         f"decision rule: {DECISION_RULE}",
         f"defects {len(inspection.defects.defects)}",
     ]
+    if inspection.lacking:
+        lines.append(f"judged by shape alone: the scan has {inspection.lacking}")
+    if inspection.scores.chunks is not None:
+        rejected = sum(verdict is Verdict.REJECT for verdict in inspection.chunk_verdicts)
+        lines.append(f"chunks {len(inspection.scores.chunks)}, rejected {rejected}")
     if calibration is not None:
         lines.append(f"calibration: {calibration.note}")
     return lines

@@ -80,7 +80,9 @@ def inspection_record(
             "notes": list(scan.notes),
         },
         "verdict": inspection.verdict,
+        "lacking": inspection.lacking or None,
         "object_score": scores.object,
+        "notes": list(scores.notes),
         "thresholds": {
             "point": thresholds.point,
             "part": thresholds.part,
@@ -92,6 +94,7 @@ def inspection_record(
         "marked_points": int(inspection.defects.mask.sum()),
         "defect_count": len(inspection.defects.defects),
         "defects": [defect_record(defect) for defect in inspection.defects.defects],
+        "chunks": _chunks(inspection),
         "maps": [{"key": key, "title": m.title, "kind": m.kind} for key, m in scores.maps.items()],
         "model": _model(inspection, card),
         "calibration": None if calibration is None else _calibration(inspection, calibration),
@@ -99,6 +102,18 @@ def inspection_record(
     }
     made: dict[str, Any] = plain(record)
     return made
+
+
+def _chunks(inspection: Inspection) -> list[dict[str, Any]] | None:
+    """Score and verdict of each chunk of a long scan, in the order of measuring; None where it was judged whole."""
+    chunks = inspection.scores.chunks
+    if chunks is None:
+        return None
+    sizes = np.bincount(chunks.of_point, minlength=len(chunks))
+    return [
+        {"chunk": i + 1, "points": int(size), "object_score": float(score), "verdict": verdict}
+        for i, (size, score, verdict) in enumerate(zip(sizes, chunks.scores, inspection.chunk_verdicts, strict=True))
+    ]
 
 
 def _model(inspection: Inspection, card: ModelCard | None) -> dict[str, Any]:

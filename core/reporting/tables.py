@@ -58,6 +58,7 @@ SUMMARY_COLUMNS = (
     "unit",
     "model",
     "seconds",
+    "lacking",
 )
 
 
@@ -92,6 +93,7 @@ def summary_row(inspection: Inspection) -> dict[str, Any]:
         "unit": scan.unit,
         "model": inspection.model_name,
         "seconds": inspection.seconds,
+        "lacking": inspection.lacking,
     }
 
 
