@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from core.geometry.clusters import dbscan
 from core.geometry.discs import Smoothing, smoothed
 from core.geometry.measured_border import Border, beyond_border, open_border
-from core.geometry.neighbors import nearest
 from core.geometry.normals import estimate_normals
 from core.geometry.orientation import oriented
 from core.geometry.surface_distance import CloudSurface, SurfaceDistance
