@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.benchmark_verb import add_benchmark_verb
+from app.combine_verb import add_combine_verb, add_model_option, chosen_model
 from app.console import Console
 from app.evaluate_verb import add_evaluate_verb
 from app.weights_verb import add_weights_verb
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file to write (.nominal)")
 
     inspect = verb("inspect", _inspect, "Judge scans with a model and write reports.", computing)
-    inspect.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .nominal file")
+    add_model_option(inspect)
     inspect.add_argument(
         "paths", type=Path, nargs="+", metavar="PATH", help="a scan, or a folder that is searched through"
     )
@@ -110,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         "by the thresholds of that mode",
     )
 
+    add_combine_verb(verbs, common, computing)
     add_evaluate_verb(verbs, common, computing, UNITS)
+    add_benchmark_verb(verbs, common, computing, UNITS)
 
     demo = verb("demo", _demo, "Make a demo category, inspect its test scans and write reports.", computing)
     demo.add_argument("--category", help="which one (`info` lists them); default: the one that the window opens")
@@ -202,10 +206,9 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _inspect(options: argparse.Namespace, console: Console) -> int:
     from app.batch import inspect_paths
-    from core import workflow
 
     formats = _formats(options.format) if options.out else ()
-    model = workflow.load(options.model, _runtime(options))
+    model = chosen_model(options.model, _runtime(options), console)
     chosen = {"point": options.point_threshold, "part": options.part_threshold}
     by_hand = {name: value for name, value in chosen.items() if value is not None}
     return inspect_paths(model, options.paths, by_hand, options.out, formats, console, reduced=options.without_image)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.combine_verb import add_model_option, chosen_model
 from app.console import Console
 
 DONE = 0
@@ -28,7 +29,7 @@ def add_evaluate_verb(
     help = "Measure how well a model tells good parts from defective ones, on scans that are sorted into folders."
     evaluate = verbs.add_parser("evaluate", help=help, description=help, parents=[common, computing])
     evaluate.set_defaults(verb=_evaluate)
-    evaluate.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .nominal file")
+    add_model_option(evaluate)
     evaluate.add_argument("--category", type=Path, required=True, metavar="DIR", help="the folder of the part's scans")
     evaluate.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="which scans; default: %(default)s"
@@ -41,7 +42,6 @@ def add_evaluate_verb(
 
 
 def _evaluate(options: argparse.Namespace, console: Console) -> int:
-    from core import workflow
     from core.datasets.category import recognise
     from core.evaluation.evaluation import evaluate
     from core.evaluation.reports.files import write_reports
@@ -49,7 +49,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     from core.evaluation.reports.tables import text_report
     from core.runtime import Runtime
 
-    model = workflow.load(options.model, Runtime.choose(options.device, seed=options.seed))
+    model = chosen_model(options.model, Runtime.choose(options.device, seed=options.seed), console)
     category = recognise(options.category, unit=options.unit or model.card.unit)
     for warning in category.warnings:
         console.problem(f"Warning: {warning}")

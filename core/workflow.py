@@ -210,8 +210,8 @@ def combine(
     *,
     config: ConsensusConfig | None = None,
     name: str | None = None,
-    part_budget: float = 0.05,
-    point_budget: float = 0.001,
+    part_budget: float | None = None,
+    point_budget: float | None = None,
 ) -> Model:
     """A consensus of models of one category, which judges as they do together and is used like any other model.
 
@@ -224,8 +224,8 @@ def combine(
         Two or more, in the order in which they are to run.
     config : ConsensusConfig, optional
     name : str, optional
-    part_budget, point_budget : float
-        Share of good parts that may be rejected, and of good points that may be marked.
+    part_budget, point_budget : float, optional
+        Share of good parts that may be rejected, and of good points that may be marked; the first model's if not given.
 
     Raises
     ------
@@ -239,9 +239,10 @@ def combine(
     config = config or ConsensusConfig()
     pipeline = ConsensusPipeline.of(members, config, models[0].pipeline.runtime)
     first = models[0].card
+    known = models[0].calibration
     card = replace(
         first,
-        name=name or f"{first.category} Consensus of {len(models)}",
+        name=name or f"{first.category} {pipeline.members_named}",
         pipeline=pipeline.id,
         preset=config.combination,
         config=config.to_mapping(),
@@ -249,7 +250,11 @@ def combine(
         program_version=VERSION,
         weights=dict(pipeline.weights),
     )
-    return Model(card, pipeline, pipeline.calibration(part_budget, point_budget), models[0].preview)
+    calibration = pipeline.calibration(
+        known.part_budget if part_budget is None else part_budget,
+        known.point_budget if point_budget is None else point_budget,
+    )
+    return Model(card, pipeline, calibration, models[0].preview)
 
 
 def save(model: Model, path: Path) -> None:

@@ -87,6 +87,15 @@ class ConsensusPipeline(Pipeline):
             raise ConfigError("This consensus has no members", "Combine trained models of one category")
         return self._jury
 
+    @property
+    def members_named(self) -> str:
+        """What it is a consensus of, in a few words."""
+        members = self.jury.members
+        names = [member.pipeline.title for member in members]
+        if len(set(names)) < len(names):
+            names = list(self.jury.titles)
+        return f"Consensus of {', '.join(names)}" if len(names) <= 4 else f"Consensus of {len(names)} models"
+
     def fit(self, scans: Sequence[Scan], progress: Progress) -> None:
         """Refused: its members are fitted.
 

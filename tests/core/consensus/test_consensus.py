@@ -45,7 +45,8 @@ def test_a_bump_is_rejected_and_a_good_part_accepted(consensus, plate):
 def test_its_thresholds_are_p_values(consensus):
     found = consensus.calibration
     assert len(found.part_scores) == 24
-    assert found.part_threshold == pytest.approx(-math.log10(1 / 25))  # the highest of 24 at 5 %
+    assert found.part_budget == 0.1  # the members'
+    assert found.part_threshold == pytest.approx(-math.log10(2 / 25))  # the second highest of 24 at 10 %
     assert np.allclose(found.part_scores, part_grid(24))
     assert found.point_threshold == pytest.approx(3.0, abs=0.1)  # 0.1 % of good points
     assert "held out by all 2 models" in found.note
@@ -97,7 +98,7 @@ def test_stored_and_read_it_judges_the_same(consensus, plate, tmp_path, runtime)
     assert np.array_equal(one.points, two.points, equal_nan=True)
     assert one.object == two.object
     assert again.card.pipeline == "consensus"
-    assert again.card.name == "plate Consensus of 2"
+    assert again.card.name == "plate Consensus of Heights, Slopes"
     assert again.calibration.thresholds() == consensus.calibration.thresholds()
 
 
