@@ -49,6 +49,8 @@ class ModelCard:
     seed : int
     source : str
         The folder of the scans.
+    validation : mapping
+        How well it did on validation parts, as ``core.evaluation.validation`` lays it out; empty where not measured.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelCard:
     seed: int = 0
     layout: str = ""
     source: str = ""
+    validation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +145,17 @@ def read_preview(path: Path) -> NDArray[np.float32]:
     with _opened(path) as file:
         try:
             return _array(file["preview"])
+        except (KeyError, OSError) as error:
+            raise _damaged(path) from error
+
+
+def read_calibration(path: Path, name: str) -> NDArray[Any] | None:
+    """One array of a model's calibration, None where it has none of that name; not checked against the digest."""
+    with _opened(path) as file:
+        _card(path, file)
+        try:
+            found = file.get(f"calibration/{name}")
+            return None if found is None else _array(found)
         except (KeyError, OSError) as error:
             raise _damaged(path) from error
 
