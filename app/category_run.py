@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -9,6 +10,7 @@ from PySide6.QtCore import QObject
 from app import work
 from app.jobs import Job
 from app.kept import Document
+from app.reduced_mode import Wish
 from core.datasets.category import Category
 from core.datasets.entry import ScanEntry
 from core.errors import NominalError
@@ -18,40 +20,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.session import Session
-    from core.inspection.thresholds import Thresholds
     from core.scan import Scan
     from core.workflow import Judged, Model
 
+_LACKING = "something"
+
 
 class CategoryRun(QObject):
-    """One run over a category with one model and one set of thresholds, whatever is opened or changed meanwhile."""
+    """One run over a category with one model and its thresholds, whatever is opened or changed meanwhile.
 
-    def __init__(
-        self, session: Session, category: Category, model: Model, model_path: Path, thresholds: Thresholds
-    ) -> None:
+    Scans that lack something of what the model was trained with wait: at the end the user is asked once whether they
+    are to be judged without it, and then they are, in a run of their own.
+    """
+
+    def __init__(self, session: Session, category: Category, model: Model, model_path: Path) -> None:
         super().__init__(session)
         self._session, self._category = session, category
-        self._model, self._model_path, self._thresholds = model, model_path, thresholds
+        self._model, self._model_path = model, model_path
+        self._thresholds = {
+            reduced: session.thresholds_in(model, model_path, _LACKING if reduced else "") for reduced in (False, True)
+        }
+        self._reduced = session.reduced_mode.allowed(model_path)
         self._left = 0
         self._problems: list[str] = []
+        self._waiting: list[ScanEntry] = []
+        self._lacking = ""
 
-    def start(self) -> None:
-        """Queue every scan."""
-        entries = self._category.split("test") or self._category.entries
+    def start(self, entries: Sequence[ScanEntry] = ()) -> None:
+        """Queue these scans, by default every test scan."""
+        entries = entries or self._category.split("test") or self._category.entries
         self._left = len(entries)
         for entry in entries:
             self._submit(entry)
 
     def _submit(self, entry: ScanEntry) -> None:
-        def run(progress: Progress) -> tuple[Scan, Judged]:
+        def run(progress: Progress) -> tuple[Scan, Judged] | str:
             scan = work.open_entry(self._category, entry, self._model.card.unit).scan
-            judged = work.score(self._model, scan, progress)
-            work.note(judged, self._thresholds, self._session.history, entry.path, self._model_path)
+            lacking = self._model.lacks(scan)
+            if lacking and self._model.reduced is not None and not self._reduced:
+                return lacking
+            judged = work.score(self._model, scan, progress, reduced=self._reduced)
+            thresholds = self._thresholds[bool(judged.lacking)]
+            work.note(judged, thresholds, self._session.history, entry.path, self._model_path)
             return scan, judged
 
-        def done(result: tuple[Scan, Judged]) -> None:
+        def done(result: tuple[Scan, Judged] | str) -> None:
+            if isinstance(result, str):
+                self._lacking = result
+                self._waiting.append(entry)
+                self._step()
+                return
             scan, judged = result
-            verdict = judged.inspect(self._thresholds).verdict
+            verdict = judged.inspect(self._thresholds[bool(judged.lacking)]).verdict
             self._session.take_result(Document(entry, scan, self._model_path, judged), verdict)
             self._step()
 
@@ -69,10 +89,25 @@ class CategoryRun(QObject):
         self._left -= 1
         if self._left > 0:
             return
+        if self._waiting:
+            self._ask()
         if self._problems:
             names = ", ".join(self._problems[:5]) + (" …" if len(self._problems) > 5 else "")
             text = self.tr("Done. {n} scans could not be inspected: {names}.")
             self._session.message.emit(text.format(n=len(self._problems), names=names))
+        elif self._waiting:
+            text = self.tr("Done. {n} scans have {lacking} and wait for your answer.")
+            self._session.message.emit(text.format(n=len(self._waiting), lacking=self._lacking))
         else:
             self._session.message.emit(self.tr("All scans are inspected."))
         self.deleteLater()
+
+    def _ask(self) -> None:
+        session, category, model, path = self._session, self._category, self._model, self._model_path
+        entries = tuple(self._waiting)
+
+        def go_on() -> None:
+            CategoryRun(session, category, model, path).start(entries)
+
+        keys = tuple(entry.key for entry in entries)
+        session.reduced_mode.ask(Wish(path, model.card.name, self._lacking, keys, go_on))

@@ -141,7 +141,7 @@ class Comparison(QObject):
         maps, shown = session.maps(), session.shown_map
         if "label" in (maps[shown].kind, maps[reference].kind):
             return None
-        calibration = session.model.calibration if session.model is not None else None
+        calibration = session.calibration
         of = (session.judged, calibration, shown, reference)  # the first two are the same only if they are identical
         if self._made is None or self._made[0] != of:
             self._made = of, difference(shown, maps[shown], reference, maps[reference], calibration)

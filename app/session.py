@@ -25,6 +25,7 @@ from app.jobs import Job, Jobs
 from app.kept import KEPT_POINTS, Document, KeptModels, KeptResults
 from app.known_verdicts import KnownVerdicts
 from app.library_commands import DeleteModel, RemoveCategory
+from app.reduced_mode import ReducedMode, Wish, of_threshold_key, threshold_key
 from app.scans import Scans, first_to_show
 from app.settings import Settings
 from app.threshold_memory import ThresholdMemory
@@ -42,6 +43,7 @@ from core.store.history import History
 from core.store.library import Library
 
 if TYPE_CHECKING:
+    from core.inspection.calibration import Calibration
     from core.workflow import Judged, Model
 
 REFRESH_MS = 30
@@ -59,6 +61,8 @@ class Session(QObject):
         Opens scans and walks through them.
     workshop : Workshop
         Makes models.
+    reduced_mode : ReducedMode
+        Whether scans that lack something may be judged without it.
     weights : WeightStore
         The backbones' weights.
     comparison : Comparison
@@ -115,6 +119,7 @@ class Session(QObject):
         self.models = KeptModels()
         self.scans = Scans(self)
         self.workshop = Workshop(self)
+        self.reduced_mode = ReducedMode(self)
         self.weights = WeightStore(self)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(100)
@@ -161,13 +166,31 @@ class Session(QObject):
     @property
     def thresholds(self) -> Thresholds | None:
         """The thresholds in force for the chosen model: the user's, else the calibrated ones."""
-        calibrated = None if self.model is None else self.model.calibration.thresholds()
-        return self._thresholds.of(self.model_path, calibrated)
+        calibrated = None if self.calibration is None else self.calibration.thresholds()
+        return self._thresholds.of(self._threshold_key, calibrated)
 
     @property
     def thresholds_by_hand(self) -> bool:
         """Whether the thresholds in force are others than the calibrated ones."""
-        return self.model is not None and self.thresholds != self.model.calibration.thresholds()
+        return self.calibration is not None and self.thresholds != self.calibration.thresholds()
+
+    @property
+    def lacking(self) -> str:
+        """What the open scan lacks of what the model was trained with and can judge without; empty for nothing."""
+        if self.judged is not None:
+            return self.judged.lacking
+        if self.model is None or self.model.reduced is None or self.scan is None:
+            return ""
+        return self.model.lacks(self.scan) or ""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the chosen model, in the mode that judges the open scan."""
+        return None if self.model is None else self.model.calibration_for(self.lacking)
+
+    @property
+    def _threshold_key(self) -> Path | None:
+        return None if self.model_path is None else threshold_key(self.model_path, bool(self.lacking))
 
     @property
     def can_inspect(self) -> bool:
@@ -249,7 +272,7 @@ class Session(QObject):
         if opened.scan.notes:
             self.message.emit(" ".join(opened.scan.notes))
         if self.settings.inspect_on_open and self.judged is None and self.can_inspect:
-            self.inspect()
+            self.inspect(unasked=True)
 
     # -- models
 
@@ -292,7 +315,7 @@ class Session(QObject):
             if self.judged is not None and self.inspection is None:  # its result was kept, its thresholds come now
                 self.put_document(self._document)
             if self.settings.inspect_on_open and self.judged is None and self.can_inspect:
-                self.inspect()
+                self.inspect(unasked=True)
 
     def reload_models(self) -> None:
         """Load the chosen model anew, for another device."""
@@ -303,8 +326,8 @@ class Session(QObject):
 
     # -- inspecting
 
-    def inspect(self) -> None:
-        """Score the open scan with the chosen model.
+    def inspect(self, *, unasked: bool = False) -> None:
+        """Score the open scan with the chosen model; ``unasked`` where no one pressed a button.
 
         Raises
         ------
@@ -317,9 +340,16 @@ class Session(QObject):
             raise ScanError("There is no model to inspect with", "Choose a model, or train one from good parts")
         before, model, thresholds = self._document, self.model, self.thresholds
         scan, path, model_path = self.scan, self.entry.path, self.model_path
+        lacking = model.lacks(scan) if model.reduced is not None else None
+        reduced = self.reduced_mode.allowed(model_path)
+        if lacking and not reduced:
+            if not unasked or not self.reduced_mode.settled(model_path):
+                wish = Wish(model_path, model.card.name, lacking, (self.entry.key,), self.inspect)
+                self.reduced_mode.ask(wish)
+            return
 
         def run(progress: Progress) -> tuple[Judged, NominalError | None]:
-            judged = work.score(model, scan, progress)
+            judged = work.score(model, scan, progress, reduced=reduced)
             return judged, work.note(judged, thresholds, self.history, path, model_path)
 
         def done(result: tuple[Judged, NominalError | None]) -> None:
@@ -337,7 +367,12 @@ class Session(QObject):
         """Judge every test scan of the category; the verdicts fill the library."""
         if self.category is None or self.model is None or self.model_path is None or self.thresholds is None:
             raise ScanError("There is no category with a model to inspect", "Open a category and train a model for it")
-        CategoryRun(self, self.category, self.model, self.model_path, self.thresholds).start()
+        CategoryRun(self, self.category, self.model, self.model_path).start()
+
+    def thresholds_in(self, model: Model, path: Path, lacking: str) -> Thresholds:
+        """The thresholds in force for a model's scans that lack this, or nothing."""
+        calibrated = model.calibration_for(lacking).thresholds()
+        return self._thresholds.of(threshold_key(path, bool(lacking)), calibrated) or calibrated
 
     def verdict_of(self, path: Path) -> Verdict | None:
         """The verdict of the chosen model on a scan, from this run or the history."""
@@ -368,24 +403,37 @@ class Session(QObject):
 
     def change_thresholds(self, gesture: int | None = None, **changes: Any) -> None:
         """Take other thresholds; undoable. Changes of the same ``gesture`` are one step."""
-        before = self.thresholds
-        if before is None or self.model_path is None:
+        before, key = self.thresholds, self._threshold_key
+        if before is None or key is None:
             return
         after = before.replaced(**changes)
         if after != before:
             step = self.begin_gesture() if gesture is None else gesture
-            self.undo_stack.push(ChangeThresholds(self, self.model_path, before, after, step))
+            self.undo_stack.push(ChangeThresholds(self, key, before, after, step))
+
+    def thresholds_of(self, model: Path, calibrated: Thresholds) -> Thresholds:
+        """The thresholds in force for any model, open or not."""
+        return self._thresholds.of(model, calibrated) or calibrated
+
+    def change_thresholds_of(self, model: Path, calibrated: Thresholds, **changes: Any) -> None:
+        """Take other thresholds for any model, open or not; undoable."""
+        before = self.thresholds_of(model, calibrated)
+        after = before.replaced(**changes)
+        if after != before:
+            self.undo_stack.push(ChangeThresholds(self, model, before, after, self.begin_gesture()))
 
     def reset_thresholds(self) -> None:
         """Back to the calibrated ones; undoable."""
-        if self.model is not None:
-            self.change_thresholds(**dataclasses.asdict(self.model.calibration.thresholds()))
+        if self.calibration is not None:
+            self.change_thresholds(**dataclasses.asdict(self.calibration.thresholds()))
 
-    def put_thresholds(self, model: Path, thresholds: Thresholds) -> None:
-        """Behind the undoable change: these are in force for a model, the inspection follows."""
+    def put_thresholds(self, key: Path, thresholds: Thresholds) -> None:
+        """Behind the undoable change: these are in force for a model in a mode, the inspection follows."""
+        model, reduced = of_threshold_key(key)
         loaded = self.models.find(model)
-        self._thresholds.put(model, thresholds, None if loaded is None else loaded.calibration.thresholds())
-        if model == self.model_path:
+        calibration = None if loaded is None else loaded.reduced if reduced else loaded.calibration
+        self._thresholds.put(key, thresholds, None if calibration is None else calibration.thresholds())
+        if key == self._threshold_key:
             self.thresholds_changed.emit()
             if not self._refresh.isActive():  # at most one pending
                 self._refresh.start()
@@ -423,6 +471,7 @@ class Session(QObject):
 
     def put_document(self, document: Document) -> None:
         """Behind every change of what is shown, undoable or not: this is open now."""
+        lacked = self.lacking
         before, self._document = self._document, document
         self._kept.put(document)
         same_scan = document.scan is before.scan
@@ -433,6 +482,8 @@ class Session(QObject):
             if document.model_path is not None and self.models.find(document.model_path) is None:
                 self._load_model(document.model_path)
             self.model_changed.emit()
+            self.thresholds_changed.emit()
+        elif self.lacking != lacked:
             self.thresholds_changed.emit()
         self.inspection = None
         thresholds = self.thresholds

@@ -178,10 +178,15 @@ def open_entry(category: Category | None, entry: ScanEntry, unit: str) -> Opened
 
 
 def shading_normals(scan: Scan) -> NDArray[np.float32]:
-    """(N, 3) normals for the light in the view. On the CPU: the GPU may be full of a model."""
+    """(N, 3) normals for the light in the view."""
+    return normals_of(scan.points)
+
+
+def normals_of(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3) normals of any points. On the CPU: the GPU may be full of a model."""
     from core.geometry.normals import estimate_normals
 
-    return estimate_normals(scan.points)
+    return estimate_normals(points)
 
 
 def load_model(path: Path, device: str) -> Model:
@@ -191,11 +196,11 @@ def load_model(path: Path, device: str) -> Model:
     return workflow.load(path, runtime(device))
 
 
-def score(model: Model, scan: Scan, progress: Progress) -> Judged:
-    """Score a scan."""
+def score(model: Model, scan: Scan, progress: Progress, *, reduced: bool = False) -> Judged:
+    """Score a scan; ``reduced`` also one that lacks something of what the model was trained with."""
     from core import workflow
 
-    return workflow.score(model, scan, progress)
+    return workflow.score(model, scan, progress, reduced=reduced)
 
 
 def explain(model: Model, scan: Scan, point: int, progress: Progress) -> Explanation | None:

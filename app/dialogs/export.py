@@ -40,7 +40,7 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self._session, self._inspection, self._picture = session, inspection, picture
         self._card = None if session.model is None else session.model.card
-        self._calibration = None if session.model is None else session.model.calibration
+        self._calibration = session.calibration
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Export results"))
         self.setMinimumWidth(520)

@@ -176,6 +176,9 @@ class InspectPanel(Panel):
         inspection = session.inspection
         if inspection is not None and inspection.verdict is Verdict.ACCEPT and len(inspection.defects):
             notes.append(self.tr("Accepted by its object score, yet it shows defects: look at them."))
+        if inspection is None and session.lacking:
+            text = self.tr("The scan has {lacking}, which the model was trained with: it can be judged by shape alone.")
+            notes.append(text.format(lacking=session.lacking))
         if session.thresholds_by_hand:
             notes.append(self.tr("The thresholds were changed by hand; calibrated ones: Reset."))
         if inspection is not None:
@@ -220,9 +223,14 @@ def verdict_line(inspection: Inspection) -> str:
     """The numbers behind a verdict, in one line."""
     score, part = inspection.scores.object, inspection.thresholds.part
     sign = "≤" if score <= part else ">"
-    return QCoreApplication.translate("Verdict", "Score {score} {sign} threshold {part}").format(
+    line = QCoreApplication.translate("Verdict", "Score {score} {sign} threshold {part}").format(
         score=number(score, 3), sign=sign, part=number(part, 3)
     )
+    if inspection.lacking:
+        line += "\n" + QCoreApplication.translate("Verdict", "By shape alone: {lacking}").format(
+            lacking=inspection.lacking
+        )
+    return line
 
 
 def model_title(entry: ModelEntry) -> str:

@@ -336,10 +336,7 @@ class MapsPanel(Panel):
             widget.setEnabled(usable)
         if shown is None:
             return
-        model = self._session.model
-        low, high = self.current_limits or color_range(
-            self._displayed[0], shown, None if model is None else model.calibration
-        )
+        low, high = self.current_limits or color_range(self._displayed[0], shown, self._session.calibration)
         self.low.show_value(low, high - low)
         self.high.show_value(high, high - low)
         self.auto.setEnabled(usable and self.current_limits is not None)

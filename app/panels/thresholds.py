@@ -233,7 +233,7 @@ class ThresholdsPanel(Panel):
 
     @property
     def _calibration(self) -> Calibration | None:
-        return None if self._session.model is None else self._session.model.calibration
+        return self._session.calibration
 
     def _show_note(self) -> None:
         calibration = self._calibration
@@ -242,7 +242,9 @@ class ThresholdsPanel(Panel):
             return
         rerole(self.note, "muted" if calibration.supported else "warning")
         mark = "" if calibration.supported else "⚠ "
-        self.note.setText(mark + calibration.note)
+        lacking = self._session.lacking
+        mode = self.tr("By shape alone ({lacking}): ").format(lacking=lacking) if lacking else ""
+        self.note.setText(mark + mode + calibration.note)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()

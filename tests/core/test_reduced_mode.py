@@ -91,7 +91,7 @@ def category(tmp_path_factory: pytest.TempPathFactory) -> Category:
             (root / "train" / "good" / kind).mkdir(parents=True, exist_ok=True)
         y, x = np.meshgrid(np.arange(1.0, 21), np.arange(1.0, 31), indexing="ij")
         cloud = np.stack([x, y, rng.normal(0, 0.1, x.shape)], axis=-1).astype(np.float32)
-        tifffile.imwrite(root / "train" / "good" / "xyz" / f"{i:03}.tiff", cloud, photometric="minisblack")
+        tifffile.imwrite(root / "train" / "good" / "xyz" / f"{i:03}.tiff", cloud, photometric="rgb")
         image = rng.integers(90, 110, (20, 30, 3)).astype(np.uint8)
         Image.fromarray(image).save(root / "train" / "good" / "rgb" / f"{i:03}.png")
     return recognise(root)
