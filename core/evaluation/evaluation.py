@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import isnan
 
@@ -24,10 +24,14 @@ from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import decide
 from core.progress import Cancelled, Progress
 from core.scan import Scan
+from core.scores import Scores
 from core.workflow import Model
 
 _WORTH_A_NOTE = 5e-4
 """Errors from which on the third decimal may be another one."""
+
+Watch = Callable[[PartResult, Scan, Scores], None]
+"""Is shown each judged part while its points are at hand."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,8 @@ def evaluate(
     limits: Sequence[float] = LIMITS,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    good_only: bool = False,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Judge the scans of one split and measure how well good and defective ones are told apart.
 
@@ -60,26 +66,30 @@ def evaluate(
         False-positive rates up to which AUPRO is taken.
     resamples, seed : int
         Draws of parts that the intervals come from; 0 for no intervals.
+    good_only : bool
+        Take a split of good parts alone: then only its false rejects are measured.
+    watch : function, optional
+        Gets each judged part with its scan and scores, which are let go afterwards.
 
     Raises
     ------
     CategoryError
-        If the split has no scans, only good or only defective ones, is in another unit than the model, or if none of
-        its scans can be judged.
+        If the split has no scans, only good (see ``good_only``) or only defective ones, is in another unit than the
+        model, or if none of its scans can be judged.
     Cancelled
     """
     progress = progress or Progress()
     for limit in limits:
         rate_limit(limit)
     entries = category.split(split)
-    _check(model, category, split, entries)
+    _check(model, category, split, entries, good_only)
     at = thresholds or model.calibration.thresholds()
     counts = PointCounts(limits)
     parts = []
     for i, entry in enumerate(entries):
         step = progress.part(0.95 * i / len(entries), 0.95 * (i + 1) / len(entries), f"{i + 1} of {len(entries)}")
         step.update(0.0, entry.key)
-        parts.append(_part(model, category, entry, at, counts, step))
+        parts.append(_part(model, category, entry, at, counts, step, watch))
     judged = [part for part in parts if part.score is not None]
     if not judged:
         raise CategoryError(
@@ -115,7 +125,7 @@ def evaluate(
     )
 
 
-def _check(model: Model, category: Category, split: Split, entries: Sequence[ScanEntry]) -> None:
+def _check(model: Model, category: Category, split: Split, entries: Sequence[ScanEntry], good_only: bool) -> None:
     if category.unit != model.card.unit:
         raise CategoryError(
             f"{category.name} was opened in {category.unit}, the model {model.card.name} is in {model.card.unit}",
@@ -127,7 +137,7 @@ def _check(model: Model, category: Category, split: Split, entries: Sequence[Sca
             f"{category.name} has no {split} scans",
             f"Put good ones into {where}/good and defective ones beside it, a folder for each kind of defect",
         )
-    if not any(entry.defect for entry in entries):
+    if not good_only and not any(entry.defect for entry in entries):
         raise CategoryError(
             f"All {len(entries)} {split} scans of {category.name} are good, so there are no defects to find",
             f"Put scans of defective parts into {where}, in a folder for each kind of defect",
@@ -140,7 +150,13 @@ def _check(model: Model, category: Category, split: Split, entries: Sequence[Sca
 
 
 def _part(
-    model: Model, category: Category, entry: ScanEntry, at: Thresholds, counts: PointCounts, step: Progress
+    model: Model,
+    category: Category,
+    entry: ScanEntry,
+    at: Thresholds,
+    counts: PointCounts,
+    step: Progress,
+    watch: Watch | None,
 ) -> PartResult:
     try:
         scan = category.load(entry)
@@ -156,7 +172,7 @@ def _part(
     except Exception as error:  # a fault of the program at one scan must not cost the work on the others
         log.exception("%s could not be judged", entry.path)
         return PartResult(entry.key, entry.path, entry.defect, error=f"{type(error).__name__}: {error}")
-    return PartResult(
+    result = PartResult(
         key=entry.key,
         path=entry.path,
         defect=entry.defect,
@@ -167,6 +183,9 @@ def _part(
         labelled=labels is not None,
         error="The method gave it no score." if isnan(value) else "",
     )
+    if watch is not None and result.score is not None:
+        watch(result, scan, judged.scores)
+    return result
 
 
 def _truth(scan: Scan, entry: ScanEntry) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
@@ -211,7 +230,9 @@ def _notes(
     elif unknown:
         notes.append(f"{_scans(len(unknown))} of {len(defective)} defective ones have no ground truth of their points.")
     area = metrics.get("o_auroc")
-    if area is None:
+    if not any(part.defective for part in parts):
+        notes.append("There are no defective parts among these, so that only false rejects can be measured.")
+    elif area is None:
         notes.append(
             "Of the judged scans none is good or none is defective, so they cannot be held against each other."
         )

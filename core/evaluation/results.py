@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.evaluation.curves import Curve
@@ -207,6 +207,15 @@ class Evaluation:
         """The verdicts at other thresholds, by default the evaluation's own."""
         at = thresholds or self.thresholds
         return Confusion(*(verdicts_of([p for p in self.judged if p.defective is bad], at) for bad in (False, True)))
+
+    def at(self, thresholds: Thresholds) -> Evaluation:
+        """The same scores with the verdicts of other thresholds; metrics and curves do not depend on them."""
+        parts = tuple(p if p.score is None else replace(p, verdict=decide(p.score, thresholds)) for p in self.parts)
+        kinds = tuple(
+            replace(one, verdicts=verdicts_of([p for p in self.judged if p.defect == one.defect], thresholds))
+            for one in self.by_defect
+        )
+        return replace(self, thresholds=thresholds, parts=parts, by_defect=kinds)
 
     def misses(self) -> tuple[PartResult, ...]:
         """The defective parts by object score, the lowest (worst missed) first."""
