@@ -45,6 +45,11 @@ class Catalog(QObject):
         """The models for a category, newest first; for the empty name those whose card cannot be read."""
         return self._models.get(category, ())
 
+    def all_models(self) -> tuple[ModelEntry, ...]:
+        """The models that can be used, of every category, by category and then the newest first."""
+        found = [e for name in sorted(self._models, key=str.lower) for e in self._models[name]]
+        return tuple(entry for entry in found if entry.card is not None and entry.problem is None)
+
     def model(self, path: Path | None) -> ModelEntry | None:
         return next((e for entries in self._models.values() for e in entries if e.path == path), None)
 

@@ -53,6 +53,10 @@ class Settings:
         What was open: category name, model file.
     log_counts : bool
         Whether the histogram counts on a logarithmic axis.
+    evaluated : list of str
+        Folders that models were last evaluated on, newest first.
+    report_folder : str
+        Where the last report of an evaluation went.
     """
 
     theme: str = "system"
@@ -71,11 +75,21 @@ class Settings:
     last_category: str = ""
     last_model: str = ""
     log_counts: bool = True
+    evaluated: list[str] = dataclasses.field(default_factory=list)
+    report_folder: str = ""
 
     def remember(self, path: Path) -> None:
         """Put ``path`` first among the recent ones."""
-        text = str(path)
-        self.recent = [text, *(p for p in self.recent if p != text)][:RECENT_AT_MOST]
+        self.recent = _first(path, self.recent)
+
+    def remember_evaluated(self, folder: Path) -> None:
+        """Put ``folder`` first among those that models were evaluated on."""
+        self.evaluated = _first(folder, self.evaluated)
+
+
+def _first(path: Path, others: list[str]) -> list[str]:
+    text = str(path)
+    return [text, *(p for p in others if p != text)][:RECENT_AT_MOST]
 
 
 class SettingsFile:

@@ -1,0 +1,97 @@
+"""What the worker does for the Evaluate dialog. Runs without Qt, in the worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import work
+from core.datasets.category import Category
+from core.datasets.entry import ScanEntry, Split
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.evaluation.results import Evaluation
+    from core.inspection.thresholds import Thresholds
+    from core.workflow import Model
+
+PICTURES = 24
+"""Parts of each kind that are shown as pictures: 5 MB together."""
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to evaluate.
+
+    Attributes
+    ----------
+    model : Path
+    category : Category
+        As recognised, in the model's unit.
+    split : Split
+    """
+
+    model: Path
+    category: Category
+    split: Split
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """An evaluation with what the window needs to show it; neither scans nor the model's insides.
+
+    Attributes
+    ----------
+    request : EvaluationRequest
+    evaluation : Evaluation
+        At the model's calibrated thresholds.
+    calibrated : Thresholds
+    pictures : mapping of str to (S, S, 4) uint8
+        Of the worst parts, by their keys.
+    """
+
+    request: EvaluationRequest
+    evaluation: Evaluation
+    calibrated: Thresholds
+    pictures: Mapping[str, NDArray[np.uint8]]
+
+    def entry(self, key: str) -> ScanEntry | None:
+        """The scan of a part."""
+        return next((e for e in self.request.category.split(self.request.split) if e.key == key), None)
+
+
+def evaluate(
+    request: EvaluationRequest, model: Model | None, device: str, progress: Progress
+) -> tuple[Evaluated, Model]:
+    """Judge the scans of a split, and take pictures of the worst.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+    model : Model, optional
+        If it is loaded already.
+    """
+    from core.evaluation.evaluation import evaluate as evaluated
+    from core.evaluation.gallery import Gallery
+
+    if model is None:
+        progress.update(0.0, "loading the model")
+        model = work.load_model(request.model, device)
+    calibrated = model.calibration.thresholds()
+    gallery = Gallery(model.calibration, calibrated, most=PICTURES)
+    found = evaluated(
+        model, request.category, request.split, progress, thresholds=calibrated, good_only=True, watch=gallery.look
+    )
+    return Evaluated(request, found, calibrated, gallery.pictures), model
+
+
+def write_reports(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
+    """Write JSON, CSV, Markdown and HTML into a folder."""
+    from core.evaluation.reports.files import write_reports as written
+
+    return written(evaluation, folder)
