@@ -1,6 +1,6 @@
 """Charts as inline SVG: lines in the unit square, and a histogram of two kinds of parts. Colours come from the page.
 
-Classes: ``first`` and ``second`` line, ``good`` and ``bad`` bars, ``axis``, ``mark`` (thresholds), ``band``.
+Classes: ``first`` to ``eighth`` line, ``good`` and ``bad`` bars, ``axis``, ``mark`` (thresholds), ``band``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _WIDTH, _HEIGHT = 420.0, 330.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 14.0, 46.0
 _TALL = f'height="{_HEIGHT - _TOP - _BOTTOM}"'
 _BINS = 36
+_STYLES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _WIDE = 30.0
 """Where the highest score is that many times the lowest, the axis is logarithmic."""
 
@@ -31,21 +32,36 @@ class Line:
     curve: Curve
 
 
-def line_chart(title: str, x_label: str, y_label: str, lines: Sequence[Line], *, x_end: float = 1.0) -> str:
-    """Up to two curves with y from 0 to 1 and x from 0 to ``x_end``, with a legend.
+def line_chart(
+    title: str,
+    x_label: str,
+    y_label: str,
+    lines: Sequence[Line],
+    *,
+    x_end: float = 1.0,
+    y_start: float = 0.0,
+    places: Sequence[tuple[float, str]] = (),
+) -> str:
+    """Up to eight curves with y from ``y_start`` to 1 and x from 0 to ``x_end``, with a legend.
+
+    Parameters
+    ----------
+    places : sequence of (float, str)
+        What stands at which x, instead of round numbers.
 
     Returns
     -------
     str
         An ``svg`` element.
     """
-    frame = _Frame((0.0, x_end), (0.0, 1.0))
-    parts = [frame.grid(_plain(ticks(0.0, x_end)), _plain(ticks(0.0, 1.0))), frame.labels(x_label, y_label)]
-    for line, style in zip(lines, ("first", "second"), strict=False):
+    frame = _Frame((0.0, x_end), (y_start, 1.0))
+    across = list(places) or _plain(ticks(0.0, x_end))
+    parts = [frame.grid(across, _plain(ticks(y_start, 1.0))), frame.labels(x_label, y_label)]
+    for line, style in zip(lines, _STYLES, strict=False):
         points = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in zip(line.curve.x, line.curve.y, strict=True))
         parts.append(f'<polyline class="{style}" points="{points}"/>')
-    y = frame.y(0.0) - 12.0 - 16.0 * (len(lines) - 1)
-    for line, style in zip(lines, ("first", "second"), strict=False):
+    y = frame.y(y_start) - 12.0 - 16.0 * (len(lines[: len(_STYLES)]) - 1)
+    for line, style in zip(lines, _STYLES, strict=False):
         x = frame.x(x_end) - 8.0
         parts.append(
             f'<text class="legend {style}" x="{x:.1f}" y="{y:.1f}" text-anchor="end">{escape(line.name)}</text>'
