@@ -16,6 +16,7 @@ from PySide6.QtGui import QUndoStack
 from app import work
 from app.catalog import Catalog
 from app.category_run import CategoryRun
+from app.chunk_verdicts import CHUNK_VERDICTS, verdict_map
 from app.commands import ChangeThresholds, ReplaceResult
 from app.comparison import Comparison
 from app.explaining import Explaining
@@ -207,7 +208,8 @@ class Session(QObject):
             "score",
             self.tr("How far each point departs from the good parts. Higher is worse."),
         )
-        return {ANOMALY: own, **scores.maps}
+        verdicts = verdict_map(self.inspection)
+        return {ANOMALY: own, **scores.maps, **({} if verdicts is None else {CHUNK_VERDICTS: verdicts})}
 
     # -- the library
 
@@ -448,6 +450,8 @@ class Session(QObject):
         if self.judged is None or self.thresholds is None or self.entry is None or self.model_path is None:
             return
         self._judge(self.judged, self.thresholds, self.entry, self.model_path)
+        if self.shown_map == CHUNK_VERDICTS:  # alone among the maps it follows the thresholds
+            self.map_changed.emit()
         self.inspection_changed.emit()
 
     def _judge(self, judged: Judged, thresholds: Thresholds, entry: ScanEntry, model: Path) -> None:

@@ -67,19 +67,14 @@ def _read(path: Path, file: h5py.File) -> RawScan:
             )
         if found:
             chosen[role] = datasets[found[0]]
+        if role == "points" and found:
+            _refuse_many(path, chosen["points"])
     if "points" not in chosen:
         raise ScanError(
             f"{path} holds no dataset named points of shape (N, 3); its datasets are: {listing}",
             "Name the dataset of coordinates points, or xyz if it is organised (H, W, 3)",
         )
-    points = chosen["points"]
-    name = points.name.rsplit("/", 1)[-1].lower()
-    stack = points.ndim == 3 and name not in _GRIDS
-    if stack and points.shape[0] != 1:
-        raise ScanError(
-            f"{path}: its dataset {points.name} {points.shape} may be {points.shape[0]} clouds or one organised scan",
-            "Store one cloud a file, or name the dataset xyz if it is one organised scan (H, W, 3)",
-        )
+    stack = _is_stack(chosen["points"])
     arrays = {}
     for role, dataset in chosen.items():
         if role == "unit":
@@ -98,3 +93,17 @@ def _read(path: Path, file: h5py.File) -> RawScan:
         array = dataset[()]
         arrays[role] = array[0] if stack and array.ndim > 1 and array.shape[0] == 1 else array
     return raw_of_arrays(path, arrays)
+
+
+def _is_stack(points: h5py.Dataset) -> bool:
+    """Whether these are clouds and not one organised scan."""
+    return points.ndim == 3 and points.name.rsplit("/", 1)[-1].lower() not in _GRIDS
+
+
+def _refuse_many(path: Path, points: h5py.Dataset) -> None:
+    if _is_stack(points) and points.shape[0] != 1:
+        raise ScanError(
+            f"{path}: its dataset {points.name} {points.shape} may be {points.shape[0]} clouds or one organised scan",
+            "Store one cloud a file, name the dataset xyz if it is one organised scan (H, W, 3), or make scans of a "
+            "set of clouds by `nominal chunks unpack`",
+        )
