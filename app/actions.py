@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
+from app.combine_work import candidates
 from app.session import Session
 from app.translation import QT_TRANSLATE_NOOP
 
@@ -194,6 +195,23 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "train",
     ),
     ActionSpec(
+        "combine",
+        INSPECT,
+        QT_TRANSLATE_NOOP("Actions", "&Combine models …"),
+        QT_TRANSLATE_NOOP("Actions", "Let several models of the category judge as one, and show who flags what"),
+        (),
+        "combine",
+        when=lambda s: s.category is not None and len(candidates(s.catalog.models(s.category.name))) > 1,
+    ),
+    ActionSpec(
+        "evaluate",
+        INSPECT,
+        QT_TRANSLATE_NOOP("Actions", "E&valuate a model …"),
+        QT_TRANSLATE_NOOP("Actions", "Measure how well a model tells good parts from defective ones"),
+        ("Ctrl+Shift+E",),
+        "evaluate",
+    ),
+    ActionSpec(
         "weights",
         INSPECT,
         QT_TRANSLATE_NOOP("Actions", "Backbone &weights …"),
@@ -263,10 +281,21 @@ ACTIONS: tuple[ActionSpec, ...] = (
         when=lambda s: s.scan is not None and s.scan.labels is not None,
     ),
     ActionSpec(
-        "show_reference",
+        "show_picture",
         VIEW,
-        QT_TRANSLATE_NOOP("Actions", "Show &nominal surface"),
-        QT_TRANSLATE_NOOP("Actions", "Show what the part should have been, where the method reconstructs it"),
+        QT_TRANSLATE_NOOP("Actions", "P&icture of the scan"),
+        QT_TRANSLATE_NOOP("Actions", "Show an organised scan as its sensor saw it, with the map over it"),
+        keys=("I",),
+        separated=True,
+        checkable=True,
+    ),
+    ActionSpec(
+        "show_reconstruction",
+        VIEW,
+        QT_TRANSLATE_NOOP("Actions", "Reco&nstructed part"),
+        QT_TRANSLATE_NOOP(
+            "Actions", "Show what the part should have been in the place of what was measured; again: back"
+        ),
         ("R",),
         when=lambda s: s.judged is not None and s.judged.scores.reconstruction is not None,
         separated=True,

@@ -12,7 +12,14 @@ _LEFT, _RIGHT, _BOTTOM = _AREA.LeftDockWidgetArea, _AREA.RightDockWidgetArea, _A
 
 
 def lay_docks(
-    window: QMainWindow, *, library: QWidget, inspect: QWidget, thresholds: QWidget, maps: QWidget, defects: QWidget
+    window: QMainWindow,
+    *,
+    library: QWidget,
+    inspect: QWidget,
+    thresholds: QWidget,
+    maps: QWidget,
+    defects: QWidget,
+    picture: QWidget,
 ) -> dict[str, QDockWidget]:
     """Put the panels into docks around the view, by name."""
     window.setDockOptions(
@@ -30,6 +37,7 @@ def lay_docks(
         ("thresholds", QCoreApplication.translate("Docks", "Thresholds"), thresholds, _RIGHT),
         ("maps", QCoreApplication.translate("Docks", "Maps"), maps, _RIGHT),
         ("defects", QCoreApplication.translate("Docks", "Defects"), defects, _BOTTOM),
+        ("picture", QCoreApplication.translate("Docks", "Picture"), picture, _LEFT),
     ):
         dock = QDockWidget(title, window)
         dock.setObjectName(f"dock-{key}")
@@ -41,6 +49,7 @@ def lay_docks(
         docks[key] = dock
     window.tabifyDockWidget(docks["thresholds"], docks["maps"])
     docks["thresholds"].raise_()
+    docks["picture"].hide()  # most scans have no grid
     window.resizeDocks([docks["library"], docks["inspect"]], [250, 340], Qt.Orientation.Horizontal)
     window.resizeDocks([docks["defects"]], [170], Qt.Orientation.Vertical)
     return docks

@@ -31,10 +31,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import ACTIONS
+from app.blending import Blending
 from app.dialogs.about import AboutDialog, KeysDialog
 from app.dialogs.add_category import AddCategoryDialog
+from app.dialogs.combine import CombineDialog
 from app.dialogs.error import ErrorDialog
+from app.dialogs.evaluate import EvaluateDialog
 from app.dialogs.export import ExportDialog, save_picture
+from app.dialogs.reduced import reduced_question
 from app.dialogs.train import TrainDialog
 from app.dialogs.weights import WeightsDialog
 from app.docks import give_height, lay_docks
@@ -42,6 +46,8 @@ from app.first_steps import FirstSteps
 from app.icons import icon
 from app.jobs import Job
 from app.menus import Menus, make_tool_bar
+from app.panels.blend import BlendBar
+from app.panels.chunks import ChunksPanel, Findings
 from app.panels.defects import DefectsPanel
 from app.panels.explanation import ExplanationCard
 from app.panels.guide import Guide
@@ -49,25 +55,26 @@ from app.panels.inspect import InspectPanel
 from app.panels.library import LibraryPanel
 from app.panels.maps import MapsPanel
 from app.panels.panel import Panel
+from app.panels.picture import PicturePanel
 from app.panels.thresholds import ThresholdsPanel
 from app.session import Session
 from app.settings import SettingsFile
 from app.status import StatusBar
 from app.theme import Theme, ThemeController
+from app.view_actions import ViewActions
 from app.view_link import ViewLink
-from app.viewer.field import ViewMode
 from app.viewer.viewer import Viewer
 from app.weight_store import is_weights_file
 from core.store.model_file import SUFFIX
 
 _STATE_VERSION = 1
 _VIEW_MENU = (
-    "explain", "end_explanation", "", "flip_maps", "show_difference", "show_reference", "", "fit", "save_picture",
+    "explain", "end_explanation", "", "flip_maps", "show_difference", "show_reconstruction", "", "fit", "save_picture",
 )  # fmt: skip
 _TEXT_ENTRY = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
 
 
-class MainWindow(QMainWindow):
+class MainWindow(ViewActions, QMainWindow):
     """The one window.
 
     Parameters
@@ -115,8 +122,11 @@ class MainWindow(QMainWindow):
             session, *(self.actions_by_id[name] for name in ("explain", "flip_maps", "show_difference"))
         )
         self.defects = DefectsPanel(session)
+        self.chunks = ChunksPanel(session)
+        self.picture = PicturePanel(session, self.maps)
         self._panels: tuple[Panel, ...] = (
-            self.library, self.inspect_panel, self.thresholds, self.maps, self.defects
+            self.library, self.inspect_panel, self.thresholds, self.maps, self.defects, self.chunks,
+            self.picture,
         )  # fmt: skip
         self.status = StatusBar(session)
         self.setStatusBar(self.status)
@@ -126,10 +136,13 @@ class MainWindow(QMainWindow):
             inspect=self.inspect_panel,
             thresholds=self.thresholds,
             maps=self.maps,
-            defects=self.defects,
+            defects=Findings(self.defects, self.chunks),
+            picture=self.picture,
         )
         self._fill_bars()
-        self._view = ViewLink(session, self.viewer, self.maps, self.defects)
+        self.blending = Blending(session)
+        self._view = ViewLink(session, self.viewer, self.maps, self.defects, self.blending)
+        self.blend_bar = BlendBar(self.blending, session, self.viewer)
         self.card = ExplanationCard(session, self.viewer, self.actions_by_id["end_explanation"])
         self.view_menu = self._make_view_menu()
         self._first_steps = FirstSteps(session, self.guide, self.actions_by_id)
@@ -206,16 +219,22 @@ class MainWindow(QMainWindow):
         session, guarded = self.session, self._guarded
         session.scan_changed.connect(guarded(self._show_title))
         session.folder_offered.connect(guarded(self._offer_folder))
+        session.reduced_mode.wanted.connect(
+            guarded(lambda wish: self._open(reduced_question(wish, session.reduced_mode, self)))
+        )
         for signal in (
             session.scan_changed, session.model_changed, session.inspection_changed, session.category_changed,
             session.thresholds_changed, session.jobs.changed, session.picked_changed, session.map_changed,
-            session.comparison.changed, session.explaining.changed,
+            session.comparison.changed, session.explaining.changed, self.blending.changed,
         ):  # fmt: skip
             signal.connect(guarded(self._refresh_actions))
         session.undo_stack.indexChanged.connect(guarded(lambda _: self._refresh_actions()))
         session.failures.happened.connect(self._show_failure)
         session.jobs.failed.connect(lambda _, error: session.failures.report(error))
         session.jobs.stopped.connect(guarded(self._say_stopped))
+        self.chunks.visited.connect(guarded(self.viewer.look_at))
+        self.picture.pointed.connect(guarded(self.viewer.set_pointed))
+        self._docks["picture"].visibilityChanged.connect(guarded(self._follow_picture))
         self.theme.changed.connect(guarded(self.set_theme))
         self.viewer.shown_points_changed.connect(guarded(self.status.show_points))
         self.viewer.menu_wanted.connect(guarded(self._show_view_menu))
@@ -223,6 +242,8 @@ class MainWindow(QMainWindow):
         self.library.demo_wanted.connect(guarded(self.do_open_demo))
         self.library.training_wanted.connect(guarded(self._train_category))
         self.library.batch_wanted.connect(guarded(self.do_inspect_all))
+        self.library.combining_wanted.connect(guarded(self._combine))
+        self.library.evaluation_wanted.connect(guarded(self._evaluate))
         self.status.cancel_wanted.connect(guarded(self.do_cancel))
 
     def set_theme(self, theme: Theme) -> None:
@@ -239,6 +260,9 @@ class MainWindow(QMainWindow):
         weights = self.dialog(WeightsDialog)
         if isinstance(weights, WeightsDialog):
             weights.set_theme(theme)
+        evaluate = self.dialog(EvaluateDialog)
+        if isinstance(evaluate, EvaluateDialog):
+            evaluate.set_theme(theme)
         self.setWindowIcon(icon("nominal", theme))
 
     # -- following the session
@@ -248,6 +272,7 @@ class MainWindow(QMainWindow):
             self.actions_by_id[spec.id].setEnabled(spec.when(self.session))
         self.actions_by_id["explain"].setVisible(self.session.explaining.possible)
         self.actions_by_id["show_difference"].setChecked(self.session.comparison.differs)
+        self.blending.describe(self.actions_by_id["show_reconstruction"])
         stack = self.session.undo_stack
         for action_id, text, name in (
             ("undo", self.tr("&Undo"), stack.undoText()),
@@ -401,6 +426,30 @@ class MainWindow(QMainWindow):
         dialog.weights_wanted.connect(self._guarded(self.do_weights))
         self._open(dialog)
 
+    def do_combine(self) -> None:
+        if self.session.category is not None:
+            self._combine(self.session.category.name)
+
+    def _combine(self, category: str) -> None:
+        """The Combine dialog of a category, one at a time."""
+        if self.dialog(CombineDialog) is None:
+            self._open(CombineDialog(self.session, category, self))
+
+    def do_evaluate(self) -> None:
+        self._evaluate(None)
+
+    def _evaluate(self, model: Path | None) -> None:
+        """The Evaluate dialog, opened or brought to the front, with a model to choose."""
+        dialog = self.dialog(EvaluateDialog)
+        if not isinstance(dialog, EvaluateDialog):
+            self._open(EvaluateDialog(self.session, self.theme.theme, model, self))
+            return
+        if model is not None:
+            dialog.choose(model)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
     def do_weights(self) -> WeightsDialog:
         """The Weights dialog, opened or brought to the front."""
         dialog = self.dialog(WeightsDialog)
@@ -418,64 +467,11 @@ class MainWindow(QMainWindow):
         else:
             self.session.jobs.cancel()
 
-    def do_fit(self) -> None:
-        self.viewer.fit()
-
-    def do_view_iso(self) -> None:
-        self.viewer.view("iso")
-
-    def do_view_front(self) -> None:
-        self.viewer.view("front")
-
-    def do_view_back(self) -> None:
-        self.viewer.view("back")
-
-    def do_view_left(self) -> None:
-        self.viewer.view("left")
-
-    def do_view_right(self) -> None:
-        self.viewer.view("right")
-
-    def do_view_top(self) -> None:
-        self.viewer.view("top")
-
-    def do_view_bottom(self) -> None:
-        self.viewer.view("bottom")
-
-    def do_mode_heatmap(self) -> None:
-        self.maps.set_mode(ViewMode.HEATMAP)
-
-    def do_mode_mask(self) -> None:
-        self.maps.set_mode(ViewMode.MASK)
-
-    def do_mode_rgb(self) -> None:
-        self.maps.set_mode(ViewMode.RGB)
-
-    def do_mode_plain(self) -> None:
-        self.maps.set_mode(ViewMode.PLAIN)
-
-    def do_mode_ground_truth(self) -> None:
-        self.maps.set_mode(ViewMode.GROUND_TRUTH)
-
-    def do_show_reference(self) -> None:
-        self._view.show_reference(self.actions_by_id["show_reference"].isChecked())
-
-    def do_next_defect(self) -> None:
-        self.defects.select_next()
-
     def do_explain(self) -> None:
         self.session.explaining.ask()
 
     def do_end_explanation(self) -> None:
         self.session.explaining.close()
-
-    def do_flip_maps(self) -> None:
-        self.session.comparison.flip()
-        self.maps.show_colors()
-
-    def do_show_difference(self) -> None:
-        self.session.comparison.show_difference(self.actions_by_id["show_difference"].isChecked())
-        self.maps.show_colors()
 
     def do_shortcuts(self) -> None:
         if self.dialog(KeysDialog) is None:

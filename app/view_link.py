@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -10,14 +9,18 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from app import work
+from app.blending import Blending
+from app.chunk_verdicts import CHUNK_SCORE
 from app.explaining import Stage
-from app.fields import ANOMALY, DIFFERENCE, field_of
+from app.fields import ANOMALY
 from app.jobs import Job
 from app.panels.defects import DefectsPanel
 from app.panels.maps import MapsPanel
 from app.quantities import number
 from app.session import Session
+from app.shown_field import shown_field
 from app.viewer.viewer import Viewer
+from core.geometry.carrying import Carried
 from core.scan import Scan
 
 SHADED_AT_MOST = 1_000_000
@@ -33,13 +36,17 @@ class ViewLink(QObject):
     viewer : Viewer
     maps : MapsPanel
     defects : DefectsPanel
+    blending : Blending
     """
 
-    def __init__(self, session: Session, viewer: Viewer, maps: MapsPanel, defects: DefectsPanel) -> None:
+    def __init__(
+        self, session: Session, viewer: Viewer, maps: MapsPanel, defects: DefectsPanel, blending: Blending
+    ) -> None:
         super().__init__(viewer)
-        self._session, self._viewer, self._maps = session, viewer, maps
+        self._session, self._viewer, self._maps, self._blending = session, viewer, maps, blending
         self._normals: WeakKeyDictionary[Scan, NDArray[np.float32]] = WeakKeyDictionary()
-        self._reference_wanted = False
+        self._reconstructed: NDArray[np.float32] | None = None
+        self._carried = False
         settings = session.settings
         viewer.set_point_size(settings.point_size or None)
         viewer.set_eye_dome(settings.eye_dome)
@@ -56,6 +63,7 @@ class ViewLink(QObject):
         session.inspection_changed.connect(guarded(self._show_inspection))
         session.map_changed.connect(guarded(self._show_field))
         session.comparison.changed.connect(guarded(self._show_field))
+        blending.changed.connect(guarded(self._show_reconstruction))
         session.explaining.changed.connect(guarded(self._show_explained))
         session.explaining.arrived.connect(guarded(self._look_at_explained))
         session.picked_changed.connect(guarded(self._show_picked))
@@ -74,14 +82,10 @@ class ViewLink(QObject):
             self._show_result()
             self._show_inspection()
 
-    def show_reference(self, on: bool) -> None:
-        """Whether what the part should have been is shown with it, where the result holds that."""
-        self._reference_wanted = on
-        self._show_reference()
-
     def _show_scan(self) -> None:
         scan = self._session.scan
         self._viewer.set_scan(scan)
+        self._reconstructed = None
         if scan is None or scan.normals is not None or len(scan) > SHADED_AT_MOST:
             return
         if scan in self._normals:
@@ -105,34 +109,44 @@ class ViewLink(QObject):
     def _show_result(self) -> None:
         self._viewer.outline(None)
         self._show_field()
-        self._show_reference()
+        self._show_reconstruction()
         self._viewer.set_mode(self._maps.shown_mode)
 
     def _show_field(self) -> None:
-        session = self._session
-        displayed = session.comparison.displayed()
-        if displayed is None or session.scan is None:
-            self._viewer.set_field(None)
-            return
-        key, shown = displayed
-        calibration = session.model.calibration if session.model is not None else None
-        field = field_of(key, shown, session.scan.unit, calibration, self._maps.current_limits)
-        if key == DIFFERENCE:
-            field = dataclasses.replace(field, title=self.tr("More in"))  # the ends of the legend say in which
+        field = shown_field(self._session, self._maps.current_limits)
         self._viewer.set_field(field)
+        if field is None:
+            return
         self._show_mark()
         self._show_note()
 
-    def _show_reference(self) -> None:
-        judged = self._session.judged
-        wanted = self._reference_wanted and judged is not None
-        self._viewer.set_reference(judged.scores.reconstruction if wanted and judged is not None else None)
+    def _show_reconstruction(self) -> None:
+        scan, points, share = self._session.scan, self._blending.points, self._blending.share
+        if points is not self._reconstructed:
+            self._reconstructed, self._carried = points, False
+            self._viewer.set_reconstruction(points)
+        if scan is not None and points is not None and share > 0.0 and not self._carried:
+            self._carried = True
+            self._session.jobs.submit(
+                Job(
+                    self.tr("Laying the measured part on the reconstructed one"),
+                    lambda _: work.carry(scan, points),
+                    done=lambda carried: self._show_carried(points, carried),
+                    tag="blending",
+                    replaces=True,
+                )
+            )
+        self._viewer.set_blend(share, self._blending.words)
+
+    def _show_carried(self, points: NDArray[np.float32], carried: Carried) -> None:
+        if points is self._reconstructed:
+            self._viewer.set_reconstruction(points, carried)
 
     def _show_mark(self) -> None:
         thresholds = self._session.thresholds
         displayed = self._session.comparison.displayed()
-        on_score = displayed is not None and displayed[0] == ANOMALY
-        self._viewer.set_threshold_mark(thresholds.point if thresholds is not None and on_score else None)
+        marks = {} if thresholds is None else {ANOMALY: thresholds.point, CHUNK_SCORE: thresholds.part}
+        self._viewer.set_threshold_mark(None if displayed is None else marks.get(displayed[0]))
 
     def _show_inspection(self) -> None:
         """The listed defects: points in groups too small for one would look like defects, and are none."""

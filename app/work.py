@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from core.backbones.feature_names import FeatureChoice
     from core.datasets.category import Category, ScanEntry
+    from core.geometry.carrying import Carried
     from core.inspection.calibration import Calibration
     from core.inspection.thresholds import Thresholds
     from core.inspection.verdict import Inspection
@@ -178,15 +179,17 @@ def open_entry(category: Category | None, entry: ScanEntry, unit: str) -> Opened
 
 
 def shading_normals(scan: Scan) -> NDArray[np.float32]:
-    """(N, 3) normals for the light in the view."""
-    return normals_of(scan.points)
-
-
-def normals_of(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 3) normals of any points. On the CPU: the GPU may be full of a model."""
+    """(N, 3) normals for the light in the view. On the CPU: the GPU may be full of a model."""
     from core.geometry.normals import estimate_normals
 
-    return estimate_normals(points)
+    return estimate_normals(scan.points)
+
+
+def carry(scan: Scan, reconstruction: NDArray[np.float32]) -> Carried:
+    """The way of each measured point to the reconstructed part."""
+    from core.geometry.carrying import carry
+
+    return carry(scan.points, reconstruction)
 
 
 def load_model(path: Path, device: str) -> Model:

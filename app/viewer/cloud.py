@@ -67,6 +67,16 @@ class Cloud:
         self._drawn = -1
         self.draw(self.count)
 
+    def move(self, points: NDArray[np.float32]) -> None:
+        """Put the points, (n, 3), elsewhere; everything else about them stays."""
+        if not self.count:
+            return
+        self._kept["points"] = points
+        holder = vtkPoints()
+        holder.SetData(numpy_to_vtk(points))
+        self._data.SetPoints(holder)
+        self._data.Modified()
+
     def set_normals(self, normals: NDArray[np.float32] | None) -> None:
         """Shade by these unit normals, (n, 3); flat where None."""
         look = self.actor.GetProperty()

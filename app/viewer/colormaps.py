@@ -43,7 +43,7 @@ class Theme:
     found: Rgb  # ground truth: a defect that was marked
     missed: Rgb  # ... that was not
     false_alarm: Rgb  # marked where nothing is wrong
-    reference: Rgb
+    reference: Rgb  # what the part should have been; in no colour map
     explained: Rgb  # a good surface laid over the part; in no colour map
     text: Rgb
     quiet: Rgb  # secondary text
@@ -62,7 +62,7 @@ DARK = Theme(
     found=(38, 190, 112),
     missed=(226, 64, 208),
     false_alarm=(255, 158, 24),
-    reference=(92, 176, 255),
+    reference=(188, 172, 226),
     explained=(255, 64, 232),
     text=(236, 239, 243),
     quiet=(164, 171, 181),
@@ -80,7 +80,7 @@ LIGHT = Theme(
     found=(12, 140, 76),
     missed=(178, 22, 162),
     false_alarm=(216, 118, 0),
-    reference=(24, 108, 206),
+    reference=(148, 130, 196),
     explained=(232, 0, 200),
     text=(26, 29, 34),
     quiet=(88, 95, 105),

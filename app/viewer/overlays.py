@@ -72,6 +72,7 @@ class Annotations(QWidget):
         self.pad = 0.0
         self.picked: np.ndarray | None = None  # (3,)
         self.picked_note = ""
+        self.pointed: np.ndarray | None = None  # (3,) what the mouse is on elsewhere
         self.show_axes = True
         self.notice = ""
         self.setVisible(True)
@@ -92,6 +93,7 @@ class Annotations(QWidget):
         view = QRectF(self.rect())
         self._paint_defects(painter, self.sight)
         self._paint_picked(painter, self.sight)
+        self._paint_pointed(painter, self.sight)
         if self.show_axes:
             painter.setFont(self.font())
             paint_axes(painter, view, self.theme, self.sight.pose)
@@ -188,14 +190,27 @@ class Annotations(QWidget):
 
     # The picked point
 
-    def _paint_picked(self, painter: QPainter, sight: Sight) -> None:
-        if self.picked is None:
-            return
-        pixels, _ = sight.projection(self.picked[None])
+    def _place(self, sight: Sight, point: np.ndarray) -> QPointF | None:
+        """Where a point lies in the view, None if outside."""
+        pixels, _ = sight.projection(point[None])
         if not np.isfinite(pixels).all():
-            return
+            return None
         at = QPointF(float(pixels[0, 0]), float(pixels[0, 1]))
-        if not QRectF(self.rect()).contains(at):
+        return at if QRectF(self.rect()).contains(at) else None
+
+    def _paint_pointed(self, painter: QPainter, sight: Sight) -> None:
+        """A cross hair, unlike the ring of a picked point."""
+        at = None if self.pointed is None else self._place(sight, self.pointed)
+        if at is None:
+            return
+        for ink, width in ((color(self.theme.panel, 190), 4.0), (color(self.theme.accent), 1.8)):
+            painter.setPen(QPen(ink, width))
+            for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                painter.drawLine(QPointF(at.x() + 4 * x, at.y() + 4 * y), QPointF(at.x() + 14 * x, at.y() + 14 * y))
+
+    def _paint_picked(self, painter: QPainter, sight: Sight) -> None:
+        at = None if self.picked is None else self._place(sight, self.picked)
+        if at is None:
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for ink, width in ((color(self.theme.panel, 190), 4.0), (color(self.theme.accent), 1.8)):

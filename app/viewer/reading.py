@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from PySide6.QtCore import QCoreApplication
 
-from app.viewer.colormaps import categorical, table_for
+from app.viewer.colormaps import Rgb, categorical, table_for
 from app.viewer.field import ViewMode
 from app.viewer.legend import Bar, Key, number
 from app.viewer.scene import Scene
@@ -14,6 +16,8 @@ from app.viewer.scene import Scene
 def legend_of(scene: Scene) -> Bar | Key | None:
     """The legend for what a scene shows; None where there are no colours to explain."""
     theme, field, mode = scene.theme, scene.field, scene.effective_mode
+    if scene.reconstruction.alone:
+        return None
     if mode is ViewMode.MASK:
         return Key(_tr("Mask"), ((theme.mark, _tr("defect")), (theme.dimmed, _tr("no defect"))))
     if mode is ViewMode.GROUND_TRUTH:
@@ -44,6 +48,16 @@ def legend_of(scene: Scene) -> Bar | Key | None:
     if field.kind == "height" and not any(ends):
         ends = (_tr("below"), _tr("above"))
     return Bar(field.title, field.unit, colors, low, high, signed=field.diverging, unknown=unknown, ends=ends)
+
+
+def extra_of(scene: Scene, words: Mapping[str, str]) -> tuple[tuple[Rgb, str], ...]:
+    """What the legend says of the clouds that are laid over the part: colours and words."""
+    theme = scene.theme
+    entries = (
+        (scene.reconstruction.shown, theme.reference, words["reconstruction"]),
+        (scene.explained, theme.explained, words["explained"]),
+    )
+    return tuple((rgb, said) for shown, rgb, said in entries if shown and said)
 
 
 def _tr(text: str) -> str:

@@ -11,9 +11,11 @@ from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
 from app.viewer.cloud import Cloud, fill_table, unit_rgb
-from app.viewer.colormaps import DARK, LIGHT, Theme, table_for
+from app.viewer.colormaps import DARK, LIGHT, Theme
 from app.viewer.detail import MOVING_LIMIT, display_order, surface_spacing
 from app.viewer.field import Field, ViewMode
+from app.viewer.painting import color_span, names_of, table_of
+from app.viewer.reconstruction import Reconstruction
 from core.scan import Scan
 
 _COVER = 2.9  # widths of a point per spacing: strewn at random, such points leave 0.02 % of a surface open
@@ -60,7 +62,7 @@ class _Surround:
 
 
 class Scene:
-    """The part as points, the marked ones on top, a contour around them, and a translucent reference.
+    """The part as points, the marked ones on top, a contour around them, and what the part should have been.
 
     Every array is kept in display order (`detail.display_order`): a coarser cloud is the beginning of the finer one.
     Setters take arrays in the scan's order.
@@ -85,12 +87,13 @@ class Scene:
             "coarse": Cloud(self._table),
             "contour": Cloud(self._table, shaded=False),
             "marked": Cloud(self._table),
-            "reference": Cloud(self._table, shaded=False),
+            "reconstruction": Cloud(self._table),
             "explained": Cloud(self._table, shaded=False),
             "explained behind": Cloud(self._table, shaded=False),
         }
         for cloud in self.clouds.values():
             renderer.AddActor(cloud.actor)
+        self.reconstruction = Reconstruction(self.clouds["reconstruction"], coarse_limit)
         self._surround = _Surround()
         renderer.AddActor(self._surround.actor)
         self._scan: Scan | None = None
@@ -108,6 +111,7 @@ class Scene:
         self._marked_points = np.empty(0, dtype=np.int64)
         self.names: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self.spacing = 0.0
+        self._moved = 0.0
         self.range = (0.0, 1.0)
         self._explained_spacing = self._explained_size = 0.0
 
@@ -119,6 +123,7 @@ class Scene:
         self._forget()
         for cloud in self.clouds.values():
             cloud.clear()
+        self.reconstruction.set_points(None, None, self.theme)
         if scan is None:
             return
         self.order = display_order(len(scan), self._limit)
@@ -151,9 +156,7 @@ class Scene:
             return
         values = np.asarray(field.values)[self.order].astype(np.float32)
         if field.kind == "label":
-            known = np.asarray(field.values, dtype=np.float32)
-            found = np.arange(len(field.names)) if field.names else np.unique(known[np.isfinite(known)])[:1_000]
-            self.names = found.astype(np.float32)
+            self.names = names_of(field)
             codes = np.searchsorted(self.names, values).astype(np.float32)
             values = np.where(np.isfinite(values), codes, np.float32(np.nan))
         self._values = values
@@ -163,29 +166,12 @@ class Scene:
         """Values at the ends of the colour map."""
         if self._field is None:
             return
-        if self._field.kind == "label":
-            low, high = -0.5, max(len(self.names), 1) - 0.5
-        elif self._field.diverging:
-            high = max(abs(low), abs(high))
-            low = -high
-        if not high > low:  # a constant field: its one value gets the low colour
-            high = low + max(abs(low), 1.0) * 1e-6
-        self.range = (float(low), float(high))
+        self.range = color_span(self._field, low, high, len(self.names))
         self._table.SetTableRange(*self.range)
 
     def set_mask(self, mask: NDArray[np.bool_] | None) -> None:
         """Mark these points, (N,) in the scan's order."""
         self._mask = mask
-
-    def set_reference(self, points: NDArray[np.float32] | None) -> None:
-        """Show these points, (M, 3), translucent beside the part."""
-        cloud = self.clouds["reference"]
-        cloud.clear()
-        if points is None or not len(points):
-            return
-        cloud.set_points(np.ascontiguousarray(points[display_order(len(points), self._coarse_limit)], dtype=np.float32))
-        cloud.set_color(self.theme.reference, 0.28)
-        cloud.show(True)
 
     def set_explained(self, points: NDArray[np.float32] | None) -> None:
         """Lay these points, (k, 3), over the part; where they lie behind it they shine through faintly."""
@@ -248,9 +234,7 @@ class Scene:
         """Colour the part for the present mode, field and theme."""
         mode, theme = self.effective_mode, self.theme
         if mode is ViewMode.HEATMAP and self._field is not None:
-            count = len(self.names) if self._field.kind == "label" else 256
-            quiet = bool(self._field.names)
-            fill_table(self._table, table_for(self._field.kind, self.score_map, count, quiet=quiet), theme.unknown)
+            fill_table(self._table, table_of(self._field, self.score_map, len(self.names)), theme.unknown)
             self._table.SetTableRange(*self.range)
         colorful = mode in (ViewMode.HEATMAP, ViewMode.RGB) or self.shaded
         self._surround.enclose(self.points, _SOFT if colorful else _STRONG)
@@ -267,8 +251,7 @@ class Scene:
                 cloud.set_colors(truth[: cloud.count])
             else:
                 cloud.set_color(theme.dimmed if mode is ViewMode.MASK else theme.part)
-        if self.clouds["reference"].count:
-            self.clouds["reference"].set_color(theme.reference, 0.28)
+        self.reconstruction.paint(theme)
         self._paint_explained()
         self.paint_marked()
 
@@ -328,16 +311,35 @@ class Scene:
     def show_detail(self, count: int) -> None:
         """Draw ``count`` of the points of the part, and as large a share of the marked ones."""
         full, coarse = self.clouds["full"], self.clouds["coarse"]
-        thin = count < full.count
-        source = coarse if thin and coarse.count else full
+        source = coarse if count < full.count and coarse.count else full
         source.draw(count)
-        full.show(source is full)
-        coarse.show(source is coarse)
+        measured = not self.reconstruction.alone
+        full.show(measured and source is full)
+        coarse.show(measured and source is coarse)
         share = count / max(full.count, 1)
         for name in ("marked", "contour"):
             cloud = self.clouds[name]
             if cloud.count:
-                cloud.draw(max(1, round(cloud.count * share)))
+                cloud.draw(max(1, round(cloud.count * share)) if measured else 0)
+        self.reconstruction.draw(share)
+
+    def move_measured(self) -> None:
+        """Put the measured points where the blend has them."""
+        blended = self.reconstruction
+        share = min(blended.share, 1.0) if blended.targets is not None else 0.0
+        if share == self._moved == 0.0:
+            return
+        self._moved = share
+        points = self.points
+        if share > 0.0 and blended.targets is not None:
+            points = points + np.float32(share) * (blended.targets[self.order] - points)
+        few = self.clouds["coarse"].count
+        self.clouds["full"].move(points)
+        self.clouds["coarse"].move(points[:few])
+        chosen = np.ascontiguousarray(points[self._marked_points])
+        for name in ("marked", "contour"):
+            if self.clouds[name].count == len(chosen):
+                self.clouds[name].move(chosen)
 
     def set_clipping(self) -> None:
         """Put the clipping planes around what is drawn, not around the surround."""
@@ -348,6 +350,8 @@ class Scene:
     @property
     def drawn(self) -> int:
         """Points of the part that are drawn now."""
+        if self.reconstruction.alone:
+            return len(self.points)
         return max((self.clouds[name].drawn for name in ("full", "coarse") if self.clouds[name].visible), default=0)
 
     def set_sizes(self, pixels_per_unit: float, factor: float, fixed: float | None = None) -> float:
@@ -368,7 +372,8 @@ class Scene:
         for name in ("full", "coarse", "marked"):
             self.clouds[name].set_size(size * factor)
         self.clouds["contour"].set_size((size + 2 * _CONTOUR) * factor)
-        self.clouds["reference"].set_size(2.0 * factor)
+        own = self.reconstruction.spacing * _COVER * pixels_per_unit if fixed is None else fixed
+        self.clouds["reconstruction"].set_size(float(np.clip(own, 1.0 if fixed else _SMALLEST, _LARGEST)) * factor)
         self._size_explained(pixels_per_unit, factor)
         self._lift_marked(size + 2 * _CONTOUR, pixels_per_unit)
         return size

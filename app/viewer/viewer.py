@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QHideEvent, QImage, QPalette, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QHideEvent, QImage, QPalette, QResizeEvent
+from PySide6.QtWidgets import QWidget
 
 from app.viewer.camera import STANDARD_VIEWS, Pose, Projection, facing, first_view, framing, pixels_per_unit, unit
 from app.viewer.canvas import Canvas
 from app.viewer.colormaps import DARK, LIGHT, SCORE_MAPS
 from app.viewer.detail import MOVING_LIMIT, REST_LIMIT, Detail
 from app.viewer.field import Field, Outlined, ViewMode
+from app.viewer.hint import Hint
 from app.viewer.legend import room
 from app.viewer.overlays import Annotations, Sight, described, hidden_ids
 from app.viewer.picking import pick
-from app.viewer.reading import legend_of
+from app.viewer.reading import extra_of, legend_of
 from app.viewer.redraw import Redraw
 from app.viewer.rig import CameraRig
 from app.viewer.scene import Scene
+from core.geometry.carrying import Carried
 from core.scan import Scan
 
 __all__ = ["Field", "ViewMode", "Viewer"]
@@ -75,6 +77,7 @@ class Viewer(QWidget):
         self._picked = -1
         self._point_size: float | None = None
         self._eye_dome = True
+        self._words = {"reconstruction": "", "explained": ""}
         self._grabbed = False
         self._closed = False
 
@@ -85,12 +88,7 @@ class Viewer(QWidget):
         self._scene = Scene(self._canvas.renderer, rest_limit, moving_limit)
         self._detail = Detail(moving_limit=moving_limit, adaptive=adaptive)
         self._notes = Annotations(self)
-        self._hint = QLabel(self)
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._hint.setWordWrap(True)
-        self._hint.setTextFormat(Qt.TextFormat.AutoText)
-        self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._hint.setText(self.tr("Open a scan to see it here"))
+        self._hint = Hint(self.tr("Open a scan to see it here"), self)
         self.setMinimumSize(160, 120)
 
         self._redraw = Redraw(self._draw, self)
@@ -119,7 +117,7 @@ class Viewer(QWidget):
         return self._scan
 
     def set_scan(self, scan: Scan | None) -> None:
-        """Show another scan. Field, mask, defects, reference and the picked point of the last one go.
+        """Show another scan. Field, mask, defects, reconstruction and the picked point of the last one go.
 
         The camera stays where it is when the next part lies where the last one did, so that parts can be compared.
         """
@@ -131,8 +129,8 @@ class Viewer(QWidget):
         self._detail.reset(len(self._scene.points))
         self._notes.defects, self._notes.selected, self._notes.hidden_defects = (), None, frozenset()
         self._set_picked(-1)
+        self._notes.pointed = None
         self._notes.legend.mark = None
-        self._notes.legend.extra = ()
         self._hint.setVisible(scan is None)
         if scan is None:
             self._rig.forget_part()
@@ -191,20 +189,25 @@ class Viewer(QWidget):
         self._scene.set_normals(normals)
         self._touch("colors")
 
-    def set_reference(self, points: NDArray[np.float32] | None) -> None:
-        """Show these points, (M, 3), translucent: what the part should have been."""
-        if self._closed:
-            return
-        self._scene.set_reference(points)
-        self._touch("colors")
+    def set_reconstruction(self, points: NDArray[np.float32] | None, carried: Carried | None = None) -> None:
+        """What the part should have been, (M, 3), and the way there where it is known; seen as ``set_blend`` says."""
+        if not self._closed and (carried is None or self._fits(carried.targets[:, 0], "way to the reconstruction")):
+            self._scene.reconstruction.set_points(points, carried, self._scene.theme)
+            self._touch("colors", "blend")
+
+    def set_blend(self, share: float, label: str = "") -> None:
+        """How much of the reconstruction is seen: 0 the measured part, 1 the reconstructed; what the legend says."""
+        if not self._closed:
+            self._scene.reconstruction.share, self._words["reconstruction"] = min(max(share, 0.0), 1.0), label
+            self._touch("blend")
 
     def set_explained(self, points: NDArray[np.float32] | None, label: str = "") -> None:
         """Lay a good surface, (k, 3), over the part as dots; the legend says ``label`` of it. None takes it away."""
         if self._closed or (points is None and not self._scene.explained):
             return
         self._scene.set_explained(points)
-        self._notes.legend.extra = ((self._scene.theme.explained, label),) if self._scene.explained and label else ()
-        self._touch("size")
+        self._words["explained"] = label
+        self._touch("size", "blend")
 
     def set_defects(self, defects: Sequence[Outlined]) -> None:
         """Outline these defects and number them. The selected one stays selected if its id is still among them."""
@@ -247,6 +250,12 @@ class Viewer(QWidget):
         self._picked = index if known else -1
         self._notes.picked = self._scan.points[index].astype(np.float64) if known and self._scan is not None else None
         self._notes.picked_note = ""
+
+    def set_pointed(self, index: int) -> None:
+        """Mark the point that the mouse is on in another view of the scan, -1 for none."""
+        known = self._scan is not None and 0 <= index < len(self._scan)
+        self._notes.pointed = self._scan.points[index].astype(np.float64) if known and self._scan is not None else None
+        self._redraw.request("notes")
 
     def set_picked_note(self, text: str) -> None:
         """A few words beside the picked point, such as its score."""
@@ -293,11 +302,7 @@ class Viewer(QWidget):
         theme = DARK if dark else LIGHT
         self._scene.set_theme(theme)
         self._notes.theme = theme
-        self._notes.legend.extra = tuple((theme.explained, words) for _, words in self._notes.legend.extra)
-        palette = self._hint.palette()
-        for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text):
-            palette.setColor(role, QColor(*theme.quiet))
-        self._hint.setPalette(palette)
+        self._hint.set_theme(theme)
         self._touch("colors", "theme")
 
     def set_axes_visible(self, on: bool) -> None:
@@ -445,8 +450,11 @@ class Viewer(QWidget):
             self._scene.paint()
         elif "mask" in names:
             self._scene.paint_marked()
-        if names & {"colors", "scan", "mask", "range", "theme"}:
+        if names & {"colors", "scan", "mask", "blend"}:
+            self._scene.move_measured()
+        if names & {"colors", "scan", "mask", "range", "theme", "blend"}:
             self._notes.legend.content = legend_of(self._scene)
+            self._notes.legend.extra = extra_of(self._scene, self._words)
         if names != {"notes"} and names != {"hidden"}:
             self._scene.show_detail(self._detail.shown)
             width = max(self._canvas.width(), 1)
@@ -505,8 +513,7 @@ class Viewer(QWidget):
         super().resizeEvent(event)
         self._canvas.setGeometry(self.rect())
         self._notes.setGeometry(self.rect())
-        margin = max(16, self.width() // 8)
-        self._hint.setGeometry(self.rect().adjusted(margin, 16, -margin, -16))
+        self._hint.place(self.rect())
         self._notes.raise_()
         self._hint.raise_()
         self._rig.keep_in_frame(event.oldSize(), event.size())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -134,26 +133,6 @@ def test_a_scan_without_normals_is_shaded_by_estimated_ones(window: Any, idle: I
     normals = window.viewer.last("set_shading_normals")
     assert normals.shape == (2500, 3)
     assert np.median(np.abs(normals[:, 2])) > 0.99, "the plate lies flat"
-
-
-def test_the_nominal_surface_is_shown_where_the_method_has_one(
-    window: Any, stub: ModuleType, idle: Idle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    action = window.actions_by_id["show_reference"]
-    window.do_inspect()
-    idle(window.session)
-    assert not action.isEnabled(), "the method reconstructs nothing"
-    score = stub.StubPipeline.score
-    surface = np.zeros((7, 3), np.float32)
-    monkeypatch.setattr(stub.StubPipeline, "score", lambda *a: dataclasses.replace(score(*a), reconstruction=surface))
-    window.do_inspect()
-    idle(window.session)
-    assert action.isEnabled()
-    assert window.viewer.last("set_reference") is None
-    action.trigger()
-    assert window.viewer.last("set_reference") is surface
-    action.trigger()
-    assert window.viewer.last("set_reference") is None
 
 
 def test_a_scan_without_a_model_leads_to_one(

@@ -29,6 +29,8 @@ Array = NDArray[np.float32]
 _FIT, _GOOD_FIT = 0.5, 0.8
 """Shares of a scan that must lie on the reference: at least, and for a pose near the good scans' to be believed."""
 _LEAST_POINTS = 30
+_COMPANY = 6
+"""Points of surface have this many within the smoothing radius, themselves counted; usual are pi radius^2, about 20."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,8 @@ class DeviationPipeline(Pipeline):
         progress.update(0.0, "Finding the part")
         points, _, rows = _part(_in_unit(scan, fitted.unit), fitted.policy)
         progress.update(0.1, "Laying the scan on the good parts")
-        placed = transform_points(points, self._registered(points, scan, fitted.reference, fitted.any_pose))
+        pose = self._registered(points, scan, fitted.reference, fitted.any_pose)
+        placed = transform_points(points, pose)
         progress.update(0.5, "Measuring the deviation")
         nominal = fitted.nominal
         found = nominal.surface.distance(placed, self.config.neighbours, -nominal.offset)
@@ -144,9 +147,11 @@ class DeviationPipeline(Pipeline):
             return whole
 
         unit = scan.unit
+        should_be = transform_points(nominal.points, np.linalg.inv(pose).astype(np.float64)) * np.float32(back)
         return Scores(
+            reconstruction=should_be,
             points=everywhere(values),
-            object=top_mean(smoothed(values, disc), self.config.top),
+            object=top_mean(smoothed(values, disc)[_supported(disc)], self.config.top),
             maps={
                 "signed_deviation": ScoreMap(
                     everywhere(height * back),
@@ -227,6 +232,12 @@ def top_mean(values: Array, share: float) -> float:
     """Mean of the highest ``share`` of ``values``, at least one."""
     count = max(1, round(share * len(values)))
     return float(np.partition(values, len(values) - count)[-count:].mean(dtype=np.float64))
+
+
+def _supported(disc: tuple[NDArray[np.int64], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """(N,) False for stray points, which few others lie near to: they condemn no part. All, if all are strays."""
+    supported: NDArray[np.bool_] = disc[1].sum(axis=1) >= min(_COMPANY, disc[1].shape[1])
+    return supported if supported.any() else ~supported
 
 
 def _in_unit(scan: Scan, unit: str) -> Scan:

@@ -17,6 +17,7 @@ from vtkmodules.vtkCommonCore import vtkObjectBase
 
 from app.viewer.colormaps import DARK, diverging, sequential
 from app.viewer.viewer import Field, Viewer, ViewMode
+from core.geometry.carrying import carry
 from core.scan import Scan
 
 ColorAt = Callable[[Viewer, int], np.ndarray]
@@ -413,14 +414,34 @@ def test_eye_dome_lighting_darkens_steps_only(viewer: Viewer, scan: Scan, color_
     np.testing.assert_allclose(color_at(viewer, nearest(scan, -7, 0)), flat, atol=3)
 
 
-def test_a_reference_is_seen_through(viewer: Viewer, scan: Scan, color_at: ColorAt) -> None:
+def test_a_reconstruction_takes_the_place_of_the_measured_part(viewer: Viewer, scan: Scan, color_at: ColorAt) -> None:
     show(viewer, scan)
     before = color_at(viewer, 1800)
-    viewer.set_reference(scan.points + np.float32([0, 0, 2]))
-    tinted = [color_at(viewer, nearest(scan, x, 1)) for x in np.linspace(-3, 3, 12)]
-    assert any(np.abs(color - before).max() > 8 for color in tinted)
-    viewer.set_reference(None)
+    viewer.set_reconstruction(scan.points)
+    viewer.set_blend(0.0)
     np.testing.assert_allclose(color_at(viewer, 1800), before, atol=3)
+    viewer.set_blend(1.0, "as it should be")
+    tinted = color_at(viewer, 1800)
+    assert np.abs(tinted - before).max() > 8
+    assert viewer._notes.legend.extra == ((viewer._scene.theme.reference, "as it should be"),)
+    viewer.set_reconstruction(None)
+    np.testing.assert_allclose(color_at(viewer, 1800), before, atol=3)
+    assert not viewer._notes.legend.extra
+
+
+def test_a_blend_moves_the_measured_points_and_keeps_their_colours(viewer: Viewer, scan: Scan) -> None:
+    show(viewer, scan)
+    raised = scan.points + np.float32([0, 0, 1])
+    viewer.set_reconstruction(raised, carry(scan.points, raised))
+    viewer.set_mask(scan.labels)
+    viewer.set_blend(0.25)
+    viewer._redraw.flush()
+    shown = viewer._scene.clouds["full"]._kept["points"]
+    assert np.median(shown[:, 2] - viewer._scene.points[:, 2]) == pytest.approx(0.25, abs=0.05)
+    assert viewer.drawn_points == len(scan)
+    viewer.set_scan(scan)
+    viewer._redraw.flush()
+    assert np.array_equal(viewer._scene.clouds["full"]._kept["points"], viewer._scene.points)
 
 
 def test_keys_and_drops_are_left_to_the_window(viewer: Viewer, scan: Scan, qtbot: object) -> None:
@@ -475,7 +496,8 @@ def test_nothing_is_left_of_a_closed_view(make_viewer: Callable[..., Viewer], sc
     viewer.set_mode(ViewMode.MASK)
     viewer.set_mask(None)
     viewer.set_field(None)
-    viewer.set_reference(scan.points)
+    viewer.set_reconstruction(scan.points)
+    viewer.set_blend(0.5)
     viewer.set_shading_normals(scan.points)
     viewer.set_defects([defect()])
     viewer.fly_to(defect())
