@@ -50,7 +50,7 @@ def sizes_from(plain: Mapping[str, Any]) -> tuple[DownSizes, UpSizes]:
         If one is missing.
     """
     down = DownSizes(int(plain["width"]), int(plain["depth"]), int(plain["heads"]), plain["output"])
-    return down, UpSizes(int(plain["up_rate"]), int(plain["up_neighbors"]), plain["up_output"])
+    return down, UpSizes(int(plain["up_rate"]), int(plain["up_neighbors"]), plain["up_output"], plain["up_axes"])
 
 
 def load_dus_net(weights: WeightSet) -> DusNet:

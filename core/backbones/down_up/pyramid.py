@@ -13,6 +13,8 @@ from core.geometry.neighbors import nearest
 from core.geometry.sampling import farthest_points
 
 _EPS = 1e-8
+_FRAME_POINTS = 12
+"""Centres that make a neighbourhood's principal axes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +49,14 @@ class Pyramid:
     spacing : (B,) float tensor
         Median distance of a centre to its nearest other one; never 0.
     levels : two Levels
+    frames : (B, G, 3, 3) float tensor
+        Principal axes of each centre's neighbourhood as columns, the surface's normal last; of any sign, right-handed.
     """
 
     centers: Tensor
     spacing: Tensor
     levels: tuple[Level, Level]
+    frames: Tensor
 
     @classmethod
     def of(cls, centers: Tensor, k: int = 32) -> Pyramid:
@@ -70,7 +75,19 @@ class Pyramid:
 
         levels = tuple(Level(*(stacked(level, place) for place in range(4))) for level in range(2))
         spacing = torch.tensor([gap for gap, _ in clouds], dtype=torch.float32, device=device)
-        return cls(centers, spacing, (levels[0], levels[1]))
+        return cls(centers, spacing, (levels[0], levels[1]), principal_frames(centers.detach()))
+
+
+def principal_frames(centers: Tensor) -> Tensor:
+    """(B, G, 3, 3) principal axes of the nearest centres about each, the thinnest last, without gradients."""
+    clouds = [np.ascontiguousarray(cloud) for cloud in centers.cpu().float().numpy()]
+    near = [nearest(cloud, cloud, min(_FRAME_POINTS, len(cloud)))[1] for cloud in clouds]
+    around = gathered(centers, torch.from_numpy(np.stack(near)).to(centers.device)).double()
+    around = around - around.mean(dim=2, keepdim=True)
+    axes = torch.linalg.eigh(around.transpose(2, 3) @ around).eigenvectors.flip(-1)
+    turned = torch.linalg.det(axes) < 0
+    axes[..., 2] = torch.where(turned[..., None], -axes[..., 2], axes[..., 2])
+    return axes.float()
 
 
 def _one(

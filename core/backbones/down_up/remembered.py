@@ -57,6 +57,11 @@ class GoodSurface:
         """Built once."""
         return cKDTree(self.points)
 
+    def turned(self, turn: NDArray[np.float64], scale: float = 1.0) -> GoodSurface:
+        """The surface of points and normals whose rows are multiplied with a rotation (3, 3), and scaled."""
+        points = (scale * (self.points @ turn)).astype(np.float32)
+        return GoodSurface(points, (self.normals @ turn).astype(np.float32), scale * self.step)
+
     def recall(self, places: Floats, radius: float) -> tuple[Floats, Floats]:
         """The steps from places to the surface, and what a network is told of them.
 

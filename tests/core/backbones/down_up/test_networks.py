@@ -125,7 +125,7 @@ def test_features_between_centres_are_weighted_by_the_inverse_distance() -> None
 
 
 def test_up_net_makes_the_asked_number_of_points_and_can_learn_a_plane() -> None:
-    model = DusNet.drawn(SMALL, UpSizes(rate=4, neighbors=8), 0)
+    model = DusNet.drawn(SMALL, UpSizes(4, 8, axes="world"), 0)
     centers = groups().centers
     with torch.no_grad():
         assert rebuilt(model, centers).shape == (1, 240, 3)
@@ -150,6 +150,18 @@ def test_networks_scale_with_the_centres() -> None:
         assert torch.allclose(rebuilt(model, 2 * centers), 2 * rebuilt(model, centers), atol=1e-4)
 
 
+def test_a_plane_is_rebuilt_as_a_plane_before_any_training() -> None:
+    model = DusNet.drawn(SMALL, UpSizes(rate=8, neighbors=8), 0).eval()
+    for layer in (model.up.head[0], model.up.head[2]):
+        torch.nn.init.zeros_(layer.weight)
+    turn = torch.linalg.qr(torch.randn((3, 3), generator=draws())).Q
+    with torch.no_grad():
+        points = rebuilt(model, groups().centers @ turn) @ turn.T
+    assert float(points[..., 2].abs().max()) < 1e-5
+    gaps = torch.cdist(points, points)[0].fill_diagonal_(9).amin(1)
+    assert float(gaps.median()) > 0.02  # spread out, not in heaps
+
+
 def test_sizes_go_through_a_card() -> None:
     model = DusNet.drawn(SMALL, UpSizes(rate=4, neighbors=8), 0)
     down, up = sizes_from({key: str(value) for key, value in model.sizes().items()})
@@ -167,6 +179,15 @@ def test_the_good_surface_is_recalled_from_beside_it() -> None:
     assert told[:, 3] == pytest.approx(1 / 3, abs=0.01)
     assert (told[:, 6] == 1).all()
     assert np.abs(told).max() <= 1
+
+
+def test_a_turned_surface_is_recalled_as_turned() -> None:
+    surface = GoodSurface.of(plane(4000), 0.04)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    places = (0.5 * plane(50, 1) + np.array([0, 0, 0.1], np.float32)).astype(np.float32)
+    steps, _ = surface.recall(places, 1.0)
+    turned, _ = surface.turned(turn, 2.0).recall((2 * places @ turn).astype(np.float32), 1.0)
+    assert turned == pytest.approx(2 * steps @ turn, abs=1e-4)
 
 
 def test_what_is_recalled_is_a_batch() -> None:
