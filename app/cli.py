@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.benchmark_verb import add_benchmark_verb
+from app.chunks_verb import add_chunks_verb
 from app.combine_verb import add_combine_verb, add_model_option, chosen_model
 from app.console import Console
 from app.evaluate_verb import add_evaluate_verb
+from app.train_verb import add_train_verb
 from app.weights_verb import add_weights_verb
 from core.errors import ConfigError, NominalError
 from core.progress import Cancelled
@@ -77,22 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=run)
         return added
 
-    train = verb("train", _train, "Fit a pipeline on a folder of good scans and calibrate its thresholds.", computing)
-    train.add_argument("--category", type=Path, required=True, metavar="DIR", help="the folder of the part's scans")
-    train.add_argument("--pipeline", default="sca", help="the method (see `info`); default: %(default)s")
-    train.add_argument("--preset", default="fast", help="named settings: paper or fast; default: %(default)s")
-    train.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting (see `info`)"
-    )
-    train.add_argument("--unit", choices=UNITS, default="mm", help="of the scans' coordinates; default: %(default)s")
-    train.add_argument(
-        "--part-budget", type=float, default=0.05, metavar="SHARE", help="good parts that may be rejected"
-    )
-    train.add_argument(
-        "--point-budget", type=float, default=0.001, metavar="SHARE", help="good points that may be marked"
-    )
-    train.add_argument("--name", help="what to call the model")
-    train.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file to write (.nominal)")
+    add_train_verb(verbs, common, computing, UNITS)
 
     inspect = verb("inspect", _inspect, "Judge scans with a model and write reports.", computing)
     add_model_option(inspect)
@@ -102,7 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument(
         "--out", type=Path, metavar="DIR", help="where the reports go; without it only verdicts are shown"
     )
-    inspect.add_argument("--format", default="ply,json,csv", help="of ply, json, csv, npz; default: %(default)s")
+    inspect.add_argument(
+        "--format",
+        default="ply,json,csv",
+        help="of ply, json, csv, npz, and reconstruction for methods that reconstruct the part; default: %(default)s",
+    )
     inspect.add_argument("--part-threshold", type=float, help="instead of the calibrated one")
     inspect.add_argument("--point-threshold", type=float, help="instead of the calibrated one")
     inspect.add_argument(
@@ -123,20 +114,21 @@ def _parser() -> argparse.ArgumentParser:
     pretrain = verb("pretrain", _pretrain, "Pretrain a backbone on data made by formula, on the fly.", computing)
     pretrain.add_argument(
         "--architecture",
-        choices=("point_mae", "resnet18", "wide_resnet50_2", "pointnet_sdf"),
+        choices=("point_mae", "resnet18", "wide_resnet50_2", "pointnet_sdf", "dus_net"),
         default="point_mae",
         help="the network; default: %(default)s",
     )
     pretrain.add_argument("--out", type=Path, required=True, metavar="FILE", help="the weights to write (.safetensors)")
     pretrain.add_argument("--minutes", type=float, default=60.0, help="how long to train; default: %(default)s")
     pretrain.add_argument("--batch", type=int, default=32, help="samples a step; default: %(default)s")
-    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="for point_mae: an .npz of real shapes to mix in")
+    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="for point_mae, dus_net: an .npz of shapes to mix in")
     pretrain.add_argument(
         "--size", type=int, default=112, help="for images: pixels on a side that the network sees; default: %(default)s"
     )
     pretrain.add_argument("--resume", type=Path, metavar="FILE", help="a checkpoint of an earlier run to go on from")
 
     add_weights_verb(verbs, common, computing, UNITS)
+    add_chunks_verb(verbs, common, UNITS)
 
     info = verb("info", _info, "Tell what this Nominal can do, or what a model file holds.")
     info.add_argument("file", type=Path, nargs="?", help="a .nominal file")
@@ -147,61 +139,6 @@ def _runtime(options: argparse.Namespace) -> Runtime:
     from core.runtime import Runtime
 
     return Runtime.choose(options.device, seed=options.seed)
-
-
-def _train(options: argparse.Namespace, console: Console) -> int:
-    from core import workflow
-    from core.datasets.category import recognise
-    from core.pipelines.registry import pipeline_class
-
-    for name in ("part_budget", "point_budget"):
-        if not 0.0 < getattr(options, name) < 1.0:
-            raise ConfigError(
-                f"--{name.replace('_', '-')} is not a share", "Give a number between 0 and 1, such as 0.05"
-            )
-    cls = pipeline_class(options.pipeline)
-    config = cls.Config.parse(options.preset, dict(_assignment(text) for text in options.set))
-    runtime = _runtime(options)
-    category = recognise(options.category, unit=options.unit)
-    console.say(
-        f"{category.name}: {len(category.good_train())} good scans to train on, layout {category.layout}. "
-        f"{cls.title} ({options.preset}) on {runtime.title}."
-    )
-    for warning in category.warnings:
-        console.problem(f"Warning: {warning}")
-    with console.progress("Training") as progress:
-        model = workflow.train(
-            category,
-            options.pipeline,
-            config,
-            runtime=runtime,
-            preset=options.preset if not options.set else "custom",
-            name=options.name,
-            part_budget=options.part_budget,
-            point_budget=options.point_budget,
-            progress=progress,
-        )
-    workflow.save(model, options.out)
-    calibration = model.calibration
-    record = {
-        "model": str(options.out),
-        "category": category.name,
-        "pipeline": options.pipeline,
-        "scans": model.card.scan_count,
-        "part_threshold": calibration.part_threshold,
-        "point_threshold": calibration.point_threshold,
-        "budget_supported": calibration.supported,
-        "calibration": calibration.note,
-    }
-    console.result(record, f"{options.out} written. {calibration.note}")
-    return ACCEPTED
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise ConfigError(f"--set {text} is not understood", "Write it as NAME=VALUE, for example --set epochs=50")
-    return name.strip(), value.strip()
 
 
 def _inspect(options: argparse.Namespace, console: Console) -> int:
@@ -215,13 +152,13 @@ def _inspect(options: argparse.Namespace, console: Console) -> int:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    from core.reporting.export import FORMATS
+    from core.reporting.formats import ALL_FORMATS
 
     formats = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [name for name in formats if name not in FORMATS]
+    unknown = [name for name in formats if name not in ALL_FORMATS]
     if unknown or not formats:
         raise ConfigError(
-            f"--format {text} is not understood", f"Give one or more of {', '.join(FORMATS)}, with commas"
+            f"--format {text} is not understood", f"Give one or more of {', '.join(ALL_FORMATS)}, with commas"
         )
     return formats
 
@@ -246,12 +183,13 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _pretrain(options: argparse.Namespace, console: Console) -> int:
+    from core.backbones.down_up.pretraining import pretrain_dus_net
     from core.backbones.pretrain_image import pretrain_image
     from core.backbones.pretrain_point import pretrain_point
     from core.pipelines.iaenet.sdf_pretraining import pretrain_sdf
 
-    if options.architecture != "point_mae" and options.mix is not None:
-        raise ConfigError("--mix holds shapes that only point_mae learns from", "Leave --mix out")
+    if options.architecture not in ("point_mae", "dus_net") and options.mix is not None:
+        raise ConfigError("--mix holds shapes that only point_mae and dus_net learn from", "Leave --mix out")
     with console.progress("Pretraining") as progress:
         common = {
             "minutes": options.minutes,
@@ -263,6 +201,8 @@ def _pretrain(options: argparse.Namespace, console: Console) -> int:
         }
         if options.architecture == "point_mae":
             card = pretrain_point(options.out, mix=options.mix, **common)
+        elif options.architecture == "dus_net":
+            card = pretrain_dus_net(options.out, mix=options.mix, **common)
         elif options.architecture == "pointnet_sdf":
             card = pretrain_sdf(options.out, **common)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,8 +21,10 @@ from app.quantities import number
 from app.session import Session
 from app.shown_field import shown_field
 from app.viewer.viewer import Viewer
-from core.geometry.carrying import Carried
 from core.scan import Scan
+
+if TYPE_CHECKING:  # torch comes with it
+    from core.geometry.carrying import Carried
 
 SHADED_AT_MOST = 1_000_000
 """Larger scans without normals are not shaded: inspecting would have to wait for the normals."""

@@ -27,6 +27,7 @@ from app.session import Session
 from core.errors import OutputError
 from core.files import written_whole
 from core.inspection.verdict import Inspection
+from core.reporting.formats import RECONSTRUCTION, file_name
 
 PICTURE = "png"
 
@@ -49,6 +50,7 @@ class ExportDialog(QDialog):
             "json": self.tr("JSON: the inspection with its numbers and settings"),
             "csv": self.tr("CSV: the defects as a table"),
             "npz": self.tr("NPZ: the raw scores in the order of the file"),
+            RECONSTRUCTION: self.tr("Reconstruction: what the part should have been, as PLY"),
             PICTURE: self.tr("PNG: the 3D view as it is now"),
         }
         chosen = set(session.settings.export_formats)
@@ -77,6 +79,10 @@ class ExportDialog(QDialog):
             box.setChecked(name in chosen)
             box.toggled.connect(self._check)
             layout.addWidget(box)
+        if inspection.scores.reconstruction is None:
+            box = self.formats[RECONSTRUCTION]
+            box.setEnabled(False)
+            box.setToolTip(self.tr("The method of this model judges the part without reconstructing it"))
         layout.addSpacing(4)
         layout.addLayout(form)
         layout.addWidget(self.written)
@@ -91,12 +97,13 @@ class ExportDialog(QDialog):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        return tuple(name for name, box in self.formats.items() if box.isChecked())
+        return tuple(name for name, box in self.formats.items() if box.isChecked() and box.isEnabled())
 
     def _check(self) -> None:
         stem = self.stem.text().strip()
         self.save.setEnabled(bool(self.chosen and self.folder.text().strip() and stem))
-        there = [f"{stem}.{name}" for name in self.chosen if (self._folder / f"{stem}.{name}").exists()] if stem else []
+        names = [file_name(stem, name) for name in self.chosen] if stem else []
+        there = [name for name in names if (self._folder / name).exists()]
         self.written.setText(self.tr("Will be replaced: {names}").format(names=", ".join(there)) if there else "")
 
     @property
@@ -113,7 +120,8 @@ class ExportDialog(QDialog):
         stem, formats = folder / self.stem.text().strip(), self.chosen
         card, calibration = self._card, self._calibration
         session.settings.export_folder = str(folder)
-        session.settings.export_formats = list(formats)
+        kept = set(session.settings.export_formats) & {n for n, box in self.formats.items() if not box.isEnabled()}
+        session.settings.export_formats = [*formats, *sorted(kept)]
         if PICTURE in formats:
             save_picture(self._picture(), stem.with_name(f"{stem.name}.{PICTURE}"))
         files = tuple(f for f in formats if f != PICTURE)

@@ -6,13 +6,17 @@ and a dent rises; where nothing was measured the reconstruction appears. At the 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from app.viewer.cloud import Cloud
 from app.viewer.colormaps import Theme
 from app.viewer.detail import display_order, surface_spacing
-from core.geometry.carrying import Carried
+
+if TYPE_CHECKING:  # torch comes with it
+    from core.geometry.carrying import Carried
 
 
 class Reconstruction:

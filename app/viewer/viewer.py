@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ from app.viewer.reading import extra_of, legend_of
 from app.viewer.redraw import Redraw
 from app.viewer.rig import CameraRig
 from app.viewer.scene import Scene
-from core.geometry.carrying import Carried
 from core.scan import Scan
+
+if TYPE_CHECKING:  # torch comes with it
+    from core.geometry.carrying import Carried
 
 __all__ = ["Field", "ViewMode", "Viewer"]
 

@@ -10,13 +10,14 @@ from core.errors import ConfigError
 from core.inspection.calibration import Calibration
 from core.inspection.verdict import Inspection
 from core.reporting.annotated_ply import write_annotated_ply
+from core.reporting.formats import ALL_FORMATS, FORMATS, RECONSTRUCTION, file_name
 from core.reporting.inspection_json import write_json
+from core.reporting.reconstruction_ply import require_reconstruction, write_reconstruction
 from core.reporting.scores_npz import write_scores
 from core.reporting.tables import write_defects_csv
 from core.store.model_file import ModelCard
 
-FORMATS = ("ply", "json", "csv", "npz")
-"""What an inspection can be written as."""
+__all__ = ["FORMATS", "export"]
 
 
 def export(
@@ -34,7 +35,7 @@ def export(
     out_stem : Path
         Where the files go, without their endings: ``results/bent/000`` gives ``results/bent/000.ply`` and so on.
     formats : sequence of str
-        Out of ``FORMATS``.
+        Out of ``ALL_FORMATS``.
     card, calibration : optional
         What is known of the model; the reports then say it.
 
@@ -46,23 +47,26 @@ def export(
     Raises
     ------
     ConfigError
-        If a format is not known. Nothing is written then.
+        If a format is not known, or a reconstruction is asked for where there is none. Nothing is written then.
     OutputError
         If a file cannot be written.
     """
-    unknown = [name for name in formats if name not in FORMATS]
+    unknown = [name for name in formats if name not in ALL_FORMATS]
     if unknown:
-        raise ConfigError(f"There is no output format {unknown[0]!r}", f"Choose among {', '.join(FORMATS)}")
+        raise ConfigError(f"There is no output format {unknown[0]!r}", f"Choose among {', '.join(ALL_FORMATS)}")
+    if RECONSTRUCTION in formats:
+        require_reconstruction(inspection)
     when = datetime.now().astimezone()
     writers: dict[str, Callable[[Path], None]] = {
         "ply": lambda path: write_annotated_ply(path, inspection, card=card, calibration=calibration, when=when),
         "json": lambda path: write_json(path, inspection, card=card, calibration=calibration, when=when),
         "csv": lambda path: write_defects_csv(path, inspection),
         "npz": lambda path: write_scores(path, inspection),
+        RECONSTRUCTION: lambda path: write_reconstruction(path, inspection, card=card, when=when),
     }
     written = []
     for name in dict.fromkeys(formats):
-        path = out_stem.with_name(f"{out_stem.name}.{name}")
+        path = out_stem.with_name(file_name(out_stem.name, name))
         writers[name](path)
         written.append(path)
     return tuple(written)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError, OutputError
+from core.formats.reader import read_scan
 from core.inspection.calibration import Calibration
 from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import Inspection
@@ -34,6 +35,27 @@ def test_an_unknown_format_writes_nothing(inspection: Inspection, tmp_path: Path
         export(inspection, tmp_path / "a", ["ply", "xlsx"])
     assert list(tmp_path.iterdir()) == []
     assert FORMATS == ("ply", "json", "csv", "npz")
+
+
+def test_a_reconstruction_is_a_cloud_of_its_own(inspection: Inspection, card: ModelCard, tmp_path: Path) -> None:
+    points = inspection.scan.points[:50] + np.float32([0, 0, 3])
+    whole = replace(inspection, scores=replace(inspection.scores, reconstruction=points))
+    (path,) = export(whole, tmp_path / "a", ["reconstruction"], card=card)
+    assert path.name == "a.reconstruction.ply"
+    read = read_scan(path)
+    assert np.array_equal(read.points, points)
+    header = path.read_bytes().split(b"end_header")[0].decode()
+    assert "property float scalar_distance_to_measured" in header
+    assert "comment reconstruction of scan" in header
+    apart = np.linalg.norm(inspection.scan.points[None] - points[:, None], axis=2).min(axis=1)
+    stored = np.frombuffer(path.read_bytes().split(b"end_header\n")[1], "<f4").reshape(50, 4)[:, 3]
+    assert stored == pytest.approx(apart, abs=1e-4)
+
+
+def test_without_a_reconstruction_nothing_is_written(inspection: Inspection, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="without reconstructing"):
+        export(inspection, tmp_path / "a", ["ply", "reconstruction"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(inspection: Inspection, tmp_path: Path) -> None:
