@@ -6,6 +6,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget
 
 from app.blending import Blending
+from app.docks import give_room
 from app.panels.defects import DefectsPanel
 from app.panels.maps import MapsPanel
 from app.session import Session
@@ -27,10 +28,11 @@ class ViewActions:
     _docks: dict[str, QDockWidget]
 
     def do_show_picture(self) -> None:
-        on = self.actions_by_id["show_picture"].isChecked()
-        self._docks["picture"].setVisible(on)
+        dock, on = self._docks["picture"], self.actions_by_id["show_picture"].isChecked()
+        dock.setVisible(on)
         if on:
-            self._docks["picture"].raise_()
+            dock.raise_()
+            give_room(dock, self._docks["library"])
 
     def _follow_picture(self, on: bool) -> None:
         self.actions_by_id["show_picture"].setChecked(on or not self._docks["picture"].isHidden())

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.theme import Theme
@@ -47,6 +47,8 @@ class PictureView(pg.GraphicsView):
             self.box.addItem(item)
         self._shape: tuple[int, int] | None = None
         self._at = (-1, -1)
+        self._fitted = True  # until the user zooms or moves
+        self.box.sigRangeChangedManually.connect(self._let_go)
         self.scene().sigMouseClicked.connect(self._on_click)
 
     def sizeHint(self) -> QSize:
@@ -83,7 +85,7 @@ class PictureView(pg.GraphicsView):
         row, column = pixel
         self.picked.setData([column + 0.5], [row + 0.5])
         shown: QRectF = self.box.viewRect()
-        if follow and not shown.contains(QPointF(column + 0.5, row + 0.5)):
+        if follow and not self._fitted and not shown.contains(QPointF(column + 0.5, row + 0.5)):
             self.box.setRange(
                 QRectF(column + 0.5 - shown.width() / 2, row + 0.5 - shown.height() / 2, shown.width(), shown.height()),
                 padding=0,
@@ -94,6 +96,15 @@ class PictureView(pg.GraphicsView):
         if self._shape is not None:
             height, width = self._shape
             self.box.setRange(QRectF(0, 0, width, height), padding=_MARGIN)
+            self._fitted = True
+
+    def _let_go(self, *_: object) -> None:
+        self._fitted = False
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        if getattr(self, "_fitted", False):  # pyqtgraph resizes before it is made
+            self.fit()
 
     def dress(self, theme: Theme, accent: Rgb) -> None:
         """Take a theme's colours."""

@@ -185,7 +185,11 @@ def test_a_click_picks_and_a_picked_point_is_marked(window: Any, qtbot: QtBot) -
 
 def test_a_picked_point_outside_is_brought_into_sight(window: Any) -> None:
     view, session = window.picture.view, window.session
+    whole = view.box.viewRect()
+    session.pick(int(session.scan.grid[3, 3]))
+    assert view.box.viewRect() == whole, "all of it is in sight"
     view.box.setRange(xRange=(0, 10), yRange=(0, 8), padding=0)
+    view.box.sigRangeChangedManually.emit([True, True])
     session.pick(int(session.scan.grid[25, 45]))
     shown = view.box.viewRect()
     assert shown.left() < 45.5 < shown.right()

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.backbones.feature_maps import smoothed
-from core.backbones.point_features import point_features
+from core.backbones.point_features import FPFH, point_features
 from core.geometry.neighbors import nearest
+from core.geometry.normals import estimate_normals
 from core.geometry.patches import make_patches
 from core.pipelines.cmdr_iad.strips.config import StripsConfig
 from core.runtime import Runtime
@@ -44,6 +45,11 @@ class Described:
     shares: Tensor
 
 
+def upward(normals: Floats) -> Floats:
+    """Normals turned to the side that a profilometer sees: its heights are the third coordinate."""
+    return np.where(normals[:, 2:] < 0, -normals, normals)
+
+
 class ChunkDescriber:
     """Describes chunks by frozen features.
 
@@ -74,7 +80,8 @@ class ChunkDescriber:
         """A chunk (P, 3) in its box."""
         config, runtime = self._config, self._runtime
         patches = make_patches(points, config.patches, config.patch_points, start=0, runtime=runtime)
-        tokens = self.features(points, patches, scale=self._scale)
+        normals = upward(estimate_normals(points, runtime=runtime)) if FPFH in self.features.name else None
+        tokens = self.features(points, patches, normals=normals, scale=self._scale)
         distances, found = nearest(tokens.centers, points, min(_NEIGHBORS, len(tokens.centers)), runtime=runtime)
         weights = 1.0 / (distances.astype(np.float64) ** 2 + _EPS)
         shares = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
