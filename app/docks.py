@@ -65,3 +65,12 @@ def give_height(above: QDockWidget, below: QDockWidget) -> None:
     missing = content.heightForWidth(area.viewport().width()) + area.fontMetrics().height() - area.height()
     heights = [above.height() + missing, below.height() - missing]
     window.resizeDocks([above, below], [max(height, 1) for height in heights], Qt.Orientation.Vertical)
+
+
+def give_room(dock: QDockWidget, neighbour: QDockWidget) -> None:
+    """Make a dock at least as high as its neighbour in the same area."""
+    window = dock.parentWidget()
+    assert isinstance(window, QMainWindow)
+    both = dock.height() + neighbour.height()
+    if window.dockWidgetArea(dock) == window.dockWidgetArea(neighbour) and dock.height() < both // 2:
+        window.resizeDocks([dock, neighbour], [both // 2, both - both // 2], Qt.Orientation.Vertical)

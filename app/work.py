@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.pipelines.config import Setting
     from core.pipelines.explanation import Explanation
     from core.pipelines.features import FeatureUse
+    from core.pipelines.modes import ModeUse
     from core.runtime import DeviceChoice, Runtime
     from core.scan import Scan
     from core.store.history import History
@@ -109,6 +110,14 @@ class FeatureRequest:
     preset: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     images: bool = False
+
+
+@dataclass(frozen=True)
+class ScanFacts:
+    """What the first good scan of a folder holds."""
+
+    organised: bool
+    image: bool
 
 
 @dataclass(frozen=True)
@@ -287,6 +296,21 @@ def feature_uses(request: FeatureRequest) -> tuple[FeatureUse, ...]:
 
     config = pipeline_class(request.pipeline).Config
     return uses(config, config.preset(request.preset, **request.changes).to_mapping(), images=request.images)
+
+
+def mode_use(request: FeatureRequest) -> ModeUse | None:
+    """The mode that a method's settings mean for scans with or without images; None for methods without modes."""
+    from core.pipelines.modes import mode_use as use
+    from core.pipelines.registry import pipeline_class
+
+    config = pipeline_class(request.pipeline).Config
+    return use(config, config.preset(request.preset, **request.changes).to_mapping(), images=request.images)
+
+
+def scan_facts(category: Category) -> ScanFacts:
+    """What the first good scan of a category holds."""
+    scan = category.load(category.good_train()[0])
+    return ScanFacts(scan.organised, scan.image is not None)
 
 
 def import_weights(paths: Sequence[Path], progress: Progress) -> Imported:

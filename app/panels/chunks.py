@@ -48,13 +48,18 @@ class ChunkModel(QAbstractTableModel):
 
     def show(self, rows: tuple[ChunkRow, ...]) -> None:
         """List these; the same chunks at other thresholds keep their rows."""
-        if len(rows) == len(self.rows) and rows:
+        if len(rows) == len(self.rows):
             self.rows = rows
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self.titles) - 1))
+            self.renew()
             return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
+
+    def renew(self) -> None:
+        """Have the rows drawn again."""
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(self.titles) - 1))
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
         return 0 if parent.isValid() else len(self.rows)
@@ -138,7 +143,7 @@ class ChunksPanel(Panel):
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)
         self.model.theme = theme
-        self.model.layoutChanged.emit()
+        self.model.renew()
 
     def refresh(self) -> None:
         """Show the chunks as they stand."""
