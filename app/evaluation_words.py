@@ -25,7 +25,7 @@ def metric_sentence(key: str, measure: Measure) -> str:
         As in ``Evaluation.metrics``.
     measure : Measure
     """
-    share = number(100 * measure.value, 3)
+    share = number(100 * measure.value, 3) if 0.0 < measure.value < 1.0 else f"{100 * measure.value:.0f}"
     name, _, part = key.rpartition("_")
     if name == "frr":
         text = tr("Finding {part} % of the defective parts costs {share} % of the good ones.")

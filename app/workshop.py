@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app import work
+from app import several_work, work
 from app.jobs import Job
 
 if TYPE_CHECKING:
     from app.session import Session
     from core.datasets.category import Category
+    from core.several import Outcome
 
 
 class Workshop(QObject):
@@ -24,12 +25,15 @@ class Workshop(QObject):
         ``methods`` and ``device_title`` are known, or could not be found out.
     trained(Trained)
         A model was trained; it is in the library and chosen.
+    trained_several(tuple of Outcome)
+        Several were; those that could be are in the library, and the best of them is chosen.
     demo_ready
         The demo is open.
     """
 
     prepared = Signal()
     trained = Signal(object)
+    trained_several = Signal(object)
     demo_ready = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -83,7 +87,7 @@ class Workshop(QObject):
             )
         )
 
-    def train(self, request: work.TrainRequest) -> Job:
+    def train(self, request: work.TrainRequest, *, validated: bool = False) -> Job:
         """Train a model; at the end it is in the library and chosen."""
         session, category, device = self._session, request.category, self._session.settings.device
 
@@ -101,8 +105,45 @@ class Workshop(QObject):
         return session.jobs.submit(
             Job(
                 self.tr("Training {name}").format(name=category.name),
-                lambda progress: work.train(request, session.library, device, progress),
+                lambda progress: several_work.train(request, session.library, device, validated, progress),
                 done=done,
+                tag="train",
+            )
+        )
+
+    def train_several(self, request: work.TrainRequest, also: tuple[str, ...], *, validated: bool = True) -> Job:
+        """Train the requested method and others on the same scans; models are in the library as they are ready."""
+        session, category, device = self._session, request.category, self._session.settings.device
+
+        def listed() -> None:
+            session.library.add_category(category.root, category.unit, category.name)
+            session.catalog.refresh()
+
+        def done(outcomes: tuple[Outcome, ...]) -> None:
+            from core.evaluation.validation_score import best_of
+
+            best = best_of([outcome.validation for outcome in outcomes])
+            paths = [outcome.path for outcome in outcomes if outcome.path is not None]
+            if paths:
+                listed()
+                chosen = outcomes[best[0]].path if best else paths[0]
+                if session.category is None or session.category.name != category.name:
+                    session.settings.last_model = str(chosen)
+                    session.take_category(category)
+                session.choose_model(chosen)
+            self.trained_several.emit(outcomes)
+
+        def cancelled() -> None:
+            session.catalog.refresh()  # what was finished before stays
+
+        return session.jobs.submit(
+            Job(
+                self.tr("Training {n} methods on {name}").format(n=1 + len(also), name=category.name),
+                lambda progress: several_work.train_several(
+                    request, also, session.library, device, validated, progress
+                ),
+                done=done,
+                cancelled=cancelled,
                 tag="train",
             )
         )

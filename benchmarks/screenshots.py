@@ -1,4 +1,4 @@
-"""The pictures of docs/: the real window on the demo category, light and dark, a reject, a training, and the weights.
+"""The pictures of docs/: the real window on the demo category, a reject, a training, the weights, an evaluation.
 
 Run under a display, real or virtual, of at least 1600 x 1000:
 ``xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.screenshots [folder]``.
@@ -17,6 +17,7 @@ from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.application import make_application, make_window, start
+from app.dialogs.evaluate import EvaluateDialog
 from app.dialogs.train import TrainDialog
 from app.failures import Failures
 from app.main_window import MainWindow
@@ -83,6 +84,16 @@ def main(folder: Path) -> None:
         weights.move((SIZE[0] - weights.width()) // 2, 150)
         _save(application, window, folder / "weights.png", weights)
         weights.close()
+        window.do_evaluate()
+        evaluate = window.dialog(EvaluateDialog)
+        assert isinstance(evaluate, EvaluateDialog)
+        _wait(application, lambda: evaluate.start.isEnabled() and not window.session.jobs.busy)
+        evaluate.start.click()
+        _wait(application, lambda: not window.session.jobs.busy)
+        evaluate.results.tabs.setCurrentIndex(3)
+        evaluate.move((SIZE[0] - evaluate.width()) // 2, 120)
+        _save(application, window, folder / "evaluate.png", evaluate)
+        evaluate.close()
         window.close()
 
 

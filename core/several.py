@@ -11,7 +11,8 @@ from pathlib import Path
 from core import workflow
 from core.datasets.category import Category, ScanEntry
 from core.errors import NominalError
-from core.evaluation.validation import ValidationScore, validate
+from core.evaluation.validation import validate
+from core.evaluation.validation_score import ValidationScore
 from core.inspection.calibration import Calibration
 from core.pipelines.config import Config
 from core.progress import Cancelled, Progress
@@ -106,7 +107,9 @@ def train_several(
     outcomes = []
     for i, choice in enumerate(choices):
         what = f"{i + 1} of {len(choices)}, {choice.pipeline}" if len(choices) > 1 else ""
-        step = progress.part(i / len(choices), (i + 1) / len(choices), what)
+        step: Progress = progress.part(i / len(choices), (i + 1) / len(choices), what)
+        if len(choices) > 1:
+            step = _Named(step, choice.pipeline)
         started = time.monotonic()
         try:
             model, validation = _trained(once, choice, runtime, part_budget, point_budget, validated, step)
@@ -151,6 +154,23 @@ def _trained(
     if score is None:
         return model, None
     return replace(model, card=replace(model.card, validation=score.to_mapping())), score
+
+
+class _Named(Progress):
+    """Says of each curve which pipeline it belongs to: "btf: loss"."""
+
+    def __init__(self, whole: Progress, name: str) -> None:
+        self._whole, self._name = whole, name
+
+    @property
+    def cancelled(self) -> bool:
+        return self._whole.cancelled
+
+    def report(self, fraction: float, what: str) -> None:
+        self._whole.report(fraction, what)
+
+    def report_metric(self, name: str, step: float, value: float) -> None:
+        self._whole.report_metric(f"{self._name}: {name}", step, value)
 
 
 @dataclass(frozen=True)

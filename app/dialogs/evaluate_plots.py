@@ -63,7 +63,7 @@ class PartsHistogram(ThresholdPlot):
         start, end = self._place(low), self._place(high)
         margin = 0.06 * (end - start) or max(abs(start), 1.0) * 0.1
         self._shown = (start - margin, end + margin)
-        self.getAxis("bottom").setLogMode(x=self._logarithmic)
+        self.getAxis("bottom").setTicks([_round_places(*self._shown)] if self._logarithmic else None)
         self.set_range(*self._shown)
         edges = np.linspace(*self._shown, _BINS + 1)
         up, down = (np.histogram(self._places(values), edges)[0] for values in self._values)
@@ -108,6 +108,16 @@ class PartsHistogram(ThresholdPlot):
 
     def _score(self, place: float) -> float:
         return float(10.0**place) if self._logarithmic else place
+
+
+def _round_places(start: float, end: float) -> list[tuple[float, str]]:
+    """Where 1, 2 and 5 times the powers of ten lie on a logarithmic axis; the powers alone if these are too many."""
+    powers = range(math.floor(start), math.ceil(end) + 1)
+    places = [(power + math.log10(m), m * 10.0**power, m) for power in powers for m in (1, 2, 5)]
+    inside = [place for place in places if start <= place[0] <= end]
+    if len(inside) > 8:
+        inside = [place for place in inside if place[2] == 1]
+    return [(place, f"{value:.3g}") for place, value, _ in inside]
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,7 @@ class CurvePlot(pg.PlotWidget):
         self.setBackground(theme.base)
         for side, text in (("bottom", self._labels[0]), ("left", self._labels[1])):
             axis = self.getAxis(side)
+            axis.enableAutoSIPrefix(False)
             axis.setPen(pg.mkPen(theme.border))
             axis.setTextPen(pg.mkPen(theme.muted))
             axis.setLabel(text, color=theme.muted)

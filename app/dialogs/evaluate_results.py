@@ -95,6 +95,7 @@ class EvaluateResults(QWidget):
         )
         self.misses = Gallery(self.tr("Defective parts with the lowest scores"))
         self.alarms = Gallery(self.tr("Good parts with the highest scores"))
+        self.misses_note, self.alarms_note = label(role="muted", width=260), label(role="muted", width=260)
         self.failures = FailureTable()
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName(self.tr("Results"))
@@ -140,11 +141,8 @@ class EvaluateResults(QWidget):
             "figures": scrolled(self.metrics),
             "kinds": self.kinds,
             "curves": scrolled(curves),
-            "misses": self._page(
-                self.misses,
-                self.tr("Defective parts, the lowest score first. What is known of the defect is outlined."),
-            ),
-            "alarms": self._page(self.alarms, self.tr("Good parts, the highest score first.")),
+            "misses": _page(self.misses, self.misses_note),
+            "alarms": _page(self.alarms, self.alarms_note),
             "failures": self.failures,
         }
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -153,19 +151,12 @@ class EvaluateResults(QWidget):
         self.splitter.addWidget(self.tabs)
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 3)
+        self.splitter.setSizes([420, 630])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self.summary)
         layout.addWidget(self.splitter, 1)
-
-    def _page(self, gallery: Gallery, text: str) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 8, 0, 0)
-        layout.addWidget(label(text, "muted", width=260))
-        layout.addWidget(gallery, 1)
-        return page
 
     # -- showing
 
@@ -284,6 +275,17 @@ class EvaluateResults(QWidget):
             self.kinds.show_evaluation(evaluation.at(thresholds), anew=anew)
         for gallery in (self.misses, self.alarms):
             gallery.show_verdicts(thresholds)
+        self.misses_note.setText(
+            self.tr(
+                "Defective parts, the lowest score first; {n} of {of} are accepted at this threshold. What is known "
+                "of a defect is outlined."
+            ).format(n=confusion.misses.count, of=confusion.misses.of)
+        )
+        self.alarms_note.setText(
+            self.tr("Good parts, the highest score first; {n} of {of} are rejected at this threshold.").format(
+                n=confusion.false_rejects.count, of=confusion.false_rejects.of
+            )
+        )
         self._place_dots(thresholds)
         calibrated, in_force = self.evaluated.calibrated, self._in_force
         same = in_force is not None and (in_force.part, in_force.guard) == (thresholds.part, thresholds.guard)
@@ -306,3 +308,12 @@ class EvaluateResults(QWidget):
         recall = found / len(self._bad)
         self.roc.set_dot((false / len(self._good), recall))
         self.precision.set_dot((recall, found / (found + false)) if found + false else None)
+
+
+def _page(gallery: Gallery, note: QWidget) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 8, 0, 0)
+    layout.addWidget(note)
+    layout.addWidget(gallery, 1)
+    return page

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QColor
-from PySide6.QtWidgets import QGridLayout, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QWidget
 
 from app.evaluation_words import metric_sentence
 from app.icons import colored
@@ -34,6 +34,7 @@ class MetricTable(QWidget):
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.setParent(None)
                 widget.deleteLater()
         heads = (self.tr("Figure"), self.tr("Value"), self.tr("95 % interval"))
         for column, text in enumerate(heads):
@@ -54,7 +55,7 @@ class MetricTable(QWidget):
 
     def texts(self) -> list[str]:
         """What is shown, cell by cell."""
-        return [item.widget().text() for i in range(self._grid.count()) if (item := self._grid.itemAt(i)).widget()]
+        return [cell.text() for cell in self.findChildren(QLabel)]
 
 
 class VerdictTable(QWidget):
@@ -94,8 +95,8 @@ class VerdictTable(QWidget):
                 cell.setText(f"{counts[verdict]} ✗" if wrong and counts[verdict] else str(counts[verdict]))
                 ground = QColor(self._theme.reject if wrong else self._theme.muted)
                 ground.setAlphaF(0.28 if wrong and counts[verdict] else 0.08)
-                r, g, b, a = ground.getRgb()
-                cell.setStyleSheet(f"background: rgba({r}, {g}, {b}, {a}); border-radius: 3px;")
+                shade = f"rgba({ground.red()}, {ground.green()}, {ground.blue()}, {ground.alpha()})"
+                cell.setStyleSheet(f"background: {shade}; border-radius: 3px;")
                 cell.setAccessibleName(self._name(defective, verdict, counts[verdict]))
 
     def count(self, defective: bool, verdict: Verdict) -> int:

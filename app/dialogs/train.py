@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -27,14 +30,20 @@ from superqt import QCollapsible
 from app.dialogs.category_form import CategoryForm
 from app.dialogs.config_form import ConfigForm
 from app.dialogs.feature_note import FeatureNote
+from app.dialogs.mode_note import ModeNote
+from app.dialogs.train_report import report_lines, validation_line
+from app.dialogs.train_several import AlsoTrain, SeveralReport
 from app.jobs import Job
 from app.panels.panel import label, rerole, scrolled
-from app.quantities import duration, number, percent
+from app.quantities import duration
 from app.session import Session
 from app.theme import Theme
 from app.work import FeatureRequest, Method, Trained, TrainRequest
 from core.datasets.category import Category
 from core.errors import NominalError
+
+if TYPE_CHECKING:
+    from core.several import Outcome
 
 _COLORS = ("scan_bars", "good_bars", "part_line", "accept")
 
@@ -70,6 +79,7 @@ class TrainDialog(QDialog):
         self._session, self._theme = session, theme
         self._job: Job | None = None
         self._started = 0.0
+        self._finished: Callable[[], None] | None = None
         self.config: ConfigForm | None = None
         self._curves: dict[str, tuple[list[float], list[float], pg.PlotDataItem]] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -86,6 +96,7 @@ class TrainDialog(QDialog):
         session.jobs.progressed.connect(guarded(self._show_progress))
         session.jobs.measured.connect(guarded(self._add_value))
         session.workshop.trained.connect(guarded(self._show_report))
+        session.workshop.trained_several.connect(guarded(self._show_several))
         session.workshop.prepared.connect(guarded(self._fill_methods))
         session.weights.changed.connect(guarded(self._weights_changed))
         self._fill_methods()
@@ -104,6 +115,7 @@ class TrainDialog(QDialog):
             self.tr("fast: what a CPU does in seconds to minutes. paper: the constants of the paper.")
         )
         self.features = FeatureNote(self._session.weights)
+        self.mode = ModeNote(self._session)
         self.model_name = QLineEdit()
         self.model_name.setPlaceholderText(self.tr("category, method and preset"))
         self.model_name.setAccessibleName(self.tr("Name of the model"))
@@ -117,6 +129,15 @@ class TrainDialog(QDialog):
             self.tr("How many good parts may be rejected by mistake. The part threshold is set from it.")
         )
         self.budget_note = label(role="muted", width=360)
+        self.also = AlsoTrain()
+        self.validated = QCheckBox(self.tr("&Measure on validation parts"))
+        self.validated.setChecked(True)
+        self.validated.setToolTip(
+            self.tr(
+                "So that methods can be compared: on labelled validation parts where there are some, else on made "
+                "defects on good scans held out for this. Test scans are not looked at."
+            )
+        )
         self.advanced = QCollapsible(self.tr("All settings of the method"), expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
 
@@ -129,10 +150,13 @@ class TrainDialog(QDialog):
         grid.addRow(self.tr("&Method"), self.method)
         grid.addRow("", self.summary)
         grid.addRow(self.tr("&Preset"), self.preset)
+        self.mode.put_into(grid, self.tr("Mode"))
         grid.addRow(self.tr("Features"), self.features)
         grid.addRow(self.tr("Model &name"), self.model_name)
         grid.addRow(self.tr("False-reject &budget"), self.budget)
         grid.addRow("", self.budget_note)
+        grid.addRow(self.tr("Also train"), self.also)
+        grid.addRow("", self.validated)
         grid.addRow(self.advanced)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start = QPushButton(self.tr("Train"))
@@ -167,7 +191,8 @@ class TrainDialog(QDialog):
         for method in self._session.workshop.methods:
             title = self.tr("{title} (reference)").format(title=method.title) if method.reference else method.title
             self.method.addItem(title, method)
-        self._check()
+        self.also.set_methods(self._session.workshop.methods)
+        self._choose_method()
 
     @property
     def chosen_method(self) -> Method | None:
@@ -211,13 +236,17 @@ class TrainDialog(QDialog):
             return
         category = self.form.category
         images = category is not None and all(entry.image is not None for entry in category.good_train())
-        self.features.show_for(FeatureRequest(method.id, preset, self.config.changes, images), category)
+        request = FeatureRequest(method.id, preset, self.config.changes, images)
+        self.mode.show_for(request, category)
+        self.features.show_for(request, category)
 
     def _check(self) -> None:
         self._show_features()
         category, method = self.form.category, self.chosen_method
         good = 0 if category is None else len(category.good_train())
         enough = method is not None and good >= method.min_scans
+        if method is not None:
+            self.also.show_for(method, self.preset.currentData() or "", good)
         self.start.setEnabled(category is not None and enough)
         if category is None:
             self.budget_note.setText("")
@@ -259,18 +288,27 @@ class TrainDialog(QDialog):
             name=self.model_name.text().strip(),
             part_budget=self.budget.value() / 100,
         )
+        also = self.also.chosen
+        self._finished = None
         self._started = time.monotonic()
         self.what.setText(self.tr("Starting …"))
         self.left.clear()
         self.bar.setValue(0)
         self._clear_curves()
         self.running_title.setText(
-            self.tr("{method} learns {category} from {n} good scans").format(
-                method=method.title, category=category.name, n=len(category.good_train())
-            )
+            (
+                self.tr("{n_methods} methods learn {category} from {n} good scans")
+                if also
+                else self.tr("{method} learns {category} from {n} good scans")
+            ).format(method=method.title, n_methods=1 + len(also), category=category.name, n=len(category.good_train()))
         )
         self.pages.setCurrentIndex(1)
-        job = self._session.workshop.train(request)
+        workshop, validated = self._session.workshop, self.validated.isChecked()
+        if also:
+            job = workshop.train_several(request, also, validated=validated)
+            self._finished = job.cancelled
+        else:
+            job = workshop.train(request, validated=validated)
         job.failed = self._fail
         job.cancelled = self._stopped
         self._job = job
@@ -331,6 +369,9 @@ class TrainDialog(QDialog):
     def _add_value(self, job: Job, name: str, step: float, value: float) -> None:
         if job is not self._job:
             return
+        method = name.partition(": ")[0] if ": " in name else ""
+        if any(other.partition(": ")[0] != method for other in self._curves if method):
+            self._clear_curves()  # another method's curves have another scale
         if name not in self._curves:
             color = getattr(self._theme, _COLORS[len(self._curves) % len(_COLORS)])
             self._curves[name] = ([], [], self.plot.plot(name=name, pen=pg.mkPen(color, width=2)))
@@ -353,7 +394,11 @@ class TrainDialog(QDialog):
 
     def _stopped(self) -> None:
         self._job = None
-        self._session.message.emit(self.tr("The training was cancelled. Nothing was kept."))
+        text = self.tr("The training was cancelled. Nothing was kept.")
+        if self._finished is not None:
+            self._finished()
+            text = self.tr("The training was cancelled. Models that were finished before are in the library.")
+        self._session.message.emit(text)
         self.pages.setCurrentIndex(0)
 
     def _fail(self, error: Exception) -> None:
@@ -373,6 +418,7 @@ class TrainDialog(QDialog):
         self.report = label()
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.verdict_note = label()
+        self.several = SeveralReport()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         again = buttons.addButton(self.tr("Train another"), QDialogButtonBox.ButtonRole.ActionRole)
         layout = QVBoxLayout(page)
@@ -381,6 +427,7 @@ class TrainDialog(QDialog):
         layout.addWidget(self.report_title)
         layout.addWidget(self.report)
         layout.addWidget(self.verdict_note)
+        layout.addWidget(self.several, 1)
         layout.addStretch()
         layout.addWidget(buttons)
         self.pages.addWidget(page)
@@ -396,6 +443,34 @@ class TrainDialog(QDialog):
         supported = trained.calibration.supported
         self.verdict_note.setText(("" if supported else "⚠ ") + trained.calibration.note)
         rerole(self.verdict_note, "" if supported else "warning")
+        self.several.hide()
+        self.pages.setCurrentIndex(2)
+        self.show()
+
+    def _show_several(self, outcomes: tuple[Outcome, ...]) -> None:
+        """One row a method, and what they were compared on."""
+        if self._job is None:
+            return
+        from core.evaluation.validation_score import best_of
+
+        self._job = None
+        ready = [outcome for outcome in outcomes if outcome.card is not None]
+        self.report_title.setText(self.tr("{n} of {of} models are ready").format(n=len(ready), of=len(outcomes)))
+        measured = next((outcome.validation for outcome in ready if outcome.validation is not None), None)
+        lines = [
+            self.tr("Trained in {time}.").format(time=duration(time.monotonic() - self._started)),
+            validation_line(measured),
+        ]
+        self.report.setText("\n".join(lines))
+        failed = [outcome for outcome in outcomes if outcome.card is None]
+        self.verdict_note.setText(
+            self.tr("⚠ {n} could not be trained; the reason stands in the row.").format(n=len(failed)) if failed else ""
+        )
+        rerole(self.verdict_note, "warning")
+        titles = {method.id: method.title for method in self._session.workshop.methods}
+        best = best_of([outcome.validation for outcome in outcomes])
+        self.several.show_outcomes(outcomes, best, titles, self._theme)
+        self.several.show()
         self.pages.setCurrentIndex(2)
         self.show()
 
@@ -411,35 +486,3 @@ class TrainDialog(QDialog):
             self.hide()
         else:
             super().reject()
-
-
-def report_lines(trained: Trained, seconds: float) -> list[str]:
-    """The calibration report, a line a fact."""
-
-    def tr(text: str) -> str:
-        return QCoreApplication.translate("TrainDialog", text)
-
-    card, calibration = trained.card, trained.calibration
-    lines = [
-        tr("Trained on {n} good scans in {time}.").format(n=card.scan_count, time=duration(seconds)),
-        tr("Thresholds from {n} good parts, {method}.").format(
-            n=len(calibration.part_scores), method=calibration.method
-        ),
-        tr("Part threshold {value} ± {guard}: {n} of {total} good parts would be rejected.").format(
-            value=number(calibration.part_threshold),
-            guard=number(calibration.guard, 2),
-            n=calibration.rejected(calibration.part_threshold + calibration.guard),
-            total=len(calibration.part_scores),
-        ),
-        tr("Point threshold {value}: {share} of good points would be marked.").format(
-            value=number(calibration.point_threshold),
-            share=percent(calibration.marked_share(calibration.point_threshold)),
-        ),
-    ]
-    if calibration.best_f1_point is not None:
-        lines.append(
-            tr("Best point threshold on the labelled defects: {value}.").format(value=number(calibration.best_f1_point))
-        )
-    if card.weights:
-        lines.append(tr("Backbone weights: {names}.").format(names=", ".join(card.weights)))
-    return lines

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.icons import colored, icon
+from app.model_comparison import validation_of
 from app.panels.banner import Banner
 from app.panels.panel import Panel, label
 from app.quantities import duration, number
@@ -261,4 +262,9 @@ def model_tip(entry: ModelEntry) -> str:
         unit=card.unit,
         weights=weights,
         path=entry.path,
-    )
+    ) + _validation_tip(entry)
+
+
+def _validation_tip(entry: ModelEntry) -> str:
+    score = validation_of(entry)
+    return "" if score is None else f"\n{score.text}"

@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.combine_work import CONSENSUS, candidates
 from app.icons import colored, icon
+from app.model_comparison import best_models
 from app.panels.inspect import model_tip, model_title
 from app.panels.panel import Panel, label
 from app.session import Session
@@ -40,12 +42,14 @@ class LibraryPanel(Panel):
 
     Signals
     -------
-    folder_wanted(), training_wanted(category name), batch_wanted()
+    folder_wanted(), training_wanted(category name), batch_wanted(), evaluation_wanted(model)
     """
 
     folder_wanted = Signal()
     training_wanted = Signal(str)
     batch_wanted = Signal()
+    combining_wanted = Signal(str)
+    evaluation_wanted = Signal(object)
     demo_wanted = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -162,7 +166,8 @@ class LibraryPanel(Panel):
         models = session.catalog.models(name)
         text = self.tr("Models ({n})").format(n=len(models)) if models else self.tr("No model yet: train one")
         group = self._item(text, GROUP, f"{name}/models", "model")
-        group.appendRows([self._model_item(entry) for entry in models])
+        best = best_models(models)
+        group.appendRows([self._model_item(entry, entry.path in best) for entry in models])
         row.appendRow(group)
         category = session.category
         if category is None or category.name != name:
@@ -197,13 +202,17 @@ class LibraryPanel(Panel):
         item.setData(what, WHAT)
         return item
 
-    def _model_item(self, entry: ModelEntry) -> QStandardItem:
+    def _model_item(self, entry: ModelEntry, best: bool = False) -> QStandardItem:
         if entry.card is None or entry.problem is not None:
             item = self._item(entry.path.name, BROKEN, entry.path, "warning")
             item.setToolTip(entry.problem or "")
             return item
-        item = self._item(model_title(entry), MODEL, entry.path, "model")
+        drawing = "combine" if entry.card.pipeline == CONSENSUS else "model"
+        item = self._item(model_title(entry), MODEL, entry.path, drawing)
         item.setToolTip(model_tip(entry))
+        if best:
+            item.setText(self.tr("{model} · best on validation").format(model=item.text()))
+            item.setIcon(colored(drawing, self.theme.accept))
         return item
 
     def _scan_item(self, entry: ScanEntry, text: str) -> QStandardItem:
@@ -324,6 +333,8 @@ class LibraryPanel(Panel):
             opened = session.category is not None and session.category.name == what
             add(self.tr("Open"), lambda: session.open_category(what), "open", not opened)
             add(self.tr("Train a model …"), lambda: self.training_wanted.emit(what), "train")
+            several = len(candidates(session.catalog.models(what))) > 1
+            add(self.tr("Combine models …"), lambda: self.combining_wanted.emit(what), "combine", several)
             add(
                 self.tr("Inspect all test scans"), self.batch_wanted.emit, "batch", opened and session.model is not None
             )
@@ -338,6 +349,7 @@ class LibraryPanel(Panel):
                 "model",
                 what != session.model_path,
             )
+            add(self.tr("Evaluate this model …"), lambda: self.evaluation_wanted.emit(what), "evaluate")
             add(self.tr("Show in the file manager"), lambda: _reveal(what.parent), "category")
             menu.addSeparator()
             add(self.tr("Delete model"), lambda: self._remove(index), "trash")

@@ -8,69 +8,26 @@ a method is chosen by is no test of it any more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import Any, Self
 
 from core.datasets.category import Category, ScanEntry
 from core.errors import NominalError
 from core.evaluation.part_metrics import part_metrics
+from core.evaluation.validation_score import LABELLED, MADE, ValidationScore
 from core.geometry.background import ForegroundPolicy
 from core.pipelines.base import Pipeline
-from core.progress import CallbackProgress, Progress
+from core.progress import Progress
 from core.scan import Scan
 from core.synthesis.made_parts import HEIGHTS, KINDS, made_defective
 from core.workflow import Model
 
-LABELLED, MADE = "labelled parts", "made defects"
 HELD_OUT_LEAST = 3
 """Good validation scans from which on they are used; with fewer, training scans are held out from another fit."""
 HELD_OUT_MOST = 8
 HOLD_OUT_EVERY = 4
 MADE_LEAST = 12
 """Made defects altogether, spread over the held-out scans; at least two each."""
-
-
-@dataclass(frozen=True)
-class ValidationScore:
-    """What came out.
-
-    Attributes
-    ----------
-    value : float
-        O-AUROC.
-    low, high : float
-        95 % interval over parts; NaN where there are too few.
-    good, defective : int
-        Judged parts.
-    basis : str
-        "labelled parts" or "made defects".
-    parts : str
-        Stands for the very parts and defects: only scores of the same may be held against each other.
-    """
-
-    value: float
-    low: float
-    high: float
-    good: int
-    defective: int
-    basis: str
-    parts: str
-
-    def to_mapping(self) -> dict[str, Any]:
-        """As plain values for a model's card."""
-        return {key: None if value != value else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self | None:
-        """What ``to_mapping`` gave; None of anything else."""
-        if not set(cls.__dataclass_fields__) <= set(values):
-            return None
-        known = {name: values[name] for name in cls.__dataclass_fields__}
-        for name in ("low", "high"):
-            known[name] = float("nan") if known[name] is None else known[name]
-        return cls(**known)
 
 
 def validate(model: Model, category: Category, progress: Progress) -> ValidationScore | None:
@@ -112,26 +69,8 @@ def validate(model: Model, category: Category, progress: Progress) -> Validation
         return None
     other = type(model.pipeline)(model.pipeline.config, model.pipeline.runtime)
     fitting = progress.part(0.0, 0.5, "Fitting without the held-out scans")
-    # Its curves would be drawn over the model's own.
-    quiet = CallbackProgress(fitting.update)
-    other.fit([category.load(entry) for entry in rest], quiet)
+    other.fit([category.load(entry) for entry in rest], _Unplotted(fitting))
     return _on_made(other, category, rest, out[:HELD_OUT_MOST], progress.part(0.5, 1.0))
-
-
-def best_of(scores: Sequence[ValidationScore | None]) -> tuple[int, ...]:
-    """Which of several models, the newest first, do best: one, or several that are equal.
-
-    Only scores on the same parts are compared, those of the newest model that has one. None is best of itself.
-    """
-    newest = next((score for score in scores if score is not None), None)
-    if newest is None:
-        return ()
-    rivals = [i for i, score in enumerate(scores) if score is not None and score.parts == newest.parts]
-    if len(rivals) < 2:
-        return ()
-    values = {i: score.value for i in rivals if (score := scores[i]) is not None}
-    most = max(values.values())
-    return tuple(i for i in rivals if values[i] == most)
 
 
 def _on_made(
@@ -163,7 +102,7 @@ def _measured(
         step = progress.part(i / count, min(1.0, (i + 1) / count), f"Validating {i + 1} of {count}")
         step.update(0.0)
         try:
-            value = float(pipeline.score(scan, CallbackProgress(lambda *_, step=step: step.check())).object)
+            value = float(pipeline.score(scan, step).object)
         except NominalError:  # as in an evaluation: it is in no figure
             value = float("nan")
         scores.append(value)
@@ -177,3 +116,17 @@ def _measured(
     return ValidationScore(
         measure.value, measure.low, measure.high, judged.count(False), judged.count(True), basis, digest
     )
+
+
+class _Unplotted(Progress):
+    """Passes on everything but the curves: those of this fit would be drawn over the model's own."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    @property
+    def cancelled(self) -> bool:
+        return self._whole.cancelled
+
+    def report(self, fraction: float, what: str) -> None:
+        self._whole.report(fraction, what)

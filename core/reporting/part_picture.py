@@ -128,8 +128,8 @@ def _cut(made: Floats, size: int) -> NDArray[np.uint8]:
     rows, columns = np.nonzero(made[..., 3])
     if not len(rows):
         return np.zeros((size, size, 4), np.uint8)
-    side = max(np.ptp(rows), np.ptp(columns)) + 1
-    side = max(int(side * _MARGIN), 8)
+    side = max(int(np.ptp(rows)), int(np.ptp(columns))) + 1
+    side = max(round(side * _MARGIN), 8)
     padded = np.pad(made, ((side, side), (side, side), (0, 0)))
     top, left = ((int(v.min()) + int(v.max()) + 1 - side) // 2 + side for v in (rows, columns))
     cut = padded[top : top + side, left : left + side]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from core import several, workflow
 from core.datasets.category import Category, recognise
 from core.errors import ScanError
-from core.evaluation.validation import LABELLED, MADE, ValidationScore, best_of, validate
+from core.evaluation.validation import validate
+from core.evaluation.validation_score import LABELLED, MADE, ValidationScore, best_of
 from core.formats import reader
 from core.pipelines import registry
 from core.pipelines.base import Pipeline
