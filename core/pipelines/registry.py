@@ -10,7 +10,9 @@ from core.pipelines.base import Pipeline
 _PIPELINES = {
     "sca": "core.pipelines.sca.pipeline:ScaPipeline",
     "iaenet": "core.pipelines.iaenet.pipeline:IaenetPipeline",
+    "cmdr_iad_strips": "core.pipelines.cmdr_iad.strips.pipeline:StripsPipeline",
     "cmdr_iad": "core.pipelines.cmdr_iad.pipeline:CmdrIadPipeline",
+    "dus_net": "core.pipelines.dus_net.pipeline:DusNetPipeline",
     "btf": "core.pipelines.btf.pipeline:BtfPipeline",
     "deviation": "core.pipelines.deviation.pipeline:DeviationPipeline",
 }
