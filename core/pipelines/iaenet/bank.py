@@ -53,7 +53,7 @@ class Bank:
     runtime : Runtime
         Where to search.
     levels : (M,) float32 array, optional
-        What score is usual where such a vector is found, see ``Expert3D.levels``.
+        What score is usual where such a vector is found: see ``Expert3D.levels`` and ``with_usual_residuals``.
     """
 
     def __init__(
@@ -93,6 +93,31 @@ class Bank:
     def owners_of(self, rows: Tensor) -> Tensor:
         """(m,) the scans of these (m,) rows."""
         return self._owners[rows]
+
+    def with_usual_residuals(self, k: int, nonzeros: int) -> Bank:
+        """The same vectors, with how far each is from what those of the other scans make of it as its level.
+
+        Where there is one scan alone, nothing is known to be usual: 0.
+        """
+        levels = np.zeros(len(self), np.float32)
+        scans = np.unique(self.scans)
+        for scan in scans if len(scans) > 1 else []:
+            own = np.flatnonzero(self.scans == scan)
+            queries = self._table[torch.from_numpy(own).to(self.runtime.device)]
+            levels[own] = self.reconstruct(queries, k, nonzeros, without=int(scan)).residual.cpu().numpy()
+        return Bank(self.vectors, self.scans, self.runtime, levels)
+
+    def usual(self, rows: Tensor) -> Tensor:
+        """(Q,) mean level of each query's (Q, k) ``rows``.
+
+        Raises
+        ------
+        ValueError
+            If the bank has no levels.
+        """
+        if self.levels is None:
+            raise ValueError("scores can be held against what is usual only with a bank that has levels")
+        return torch.from_numpy(self.levels).to(rows.device)[rows].mean(dim=1)
 
     def search(
         self, queries: Tensor, k: int, *, without: int | None = None, rows: Tensor | None = None

@@ -165,6 +165,12 @@ class IaenetConfig(Config):
         0, "Most 2D vectors in the memory bank, kept by a greedy coreset; 0 keeps all", low=0, high=10_000_000, paper=0
     )
 
+    relative_2d: bool = setting(
+        False,
+        "Whether X2 is lessened by what good vectors of the same looks reach, which edges and corners do",
+        paper=False,
+    )
+
     blur: float = setting(
         4.0,
         "Standard deviation of the blur of both maps",
@@ -304,6 +310,7 @@ class IaenetConfig(Config):
             "patch_scale": "radius",
             "x1": "residual",
             "relative": True,
+            "relative_2d": True,
             "distance_unit": "scan",
             "epochs": 0,
             "edges": "held",
@@ -361,6 +368,7 @@ class IaenetConfig(Config):
             linked=self.search == "linked",
             blur=self.blur,
             held=self.edges == "held",
+            relative=self.relative_2d,
             highest=self.view_scores == "max",
         )
 

@@ -65,12 +65,14 @@ class ImageMemory:
         runtime: Runtime,
         *,
         levels: Sequence[Floats] | None = None,
+        usual: tuple[int, int] | None = None,
         max_codes: int = 0,
         max_vectors: int = 0,
     ) -> ImageMemory:
         """From the good scans; see ``DualMemory.build``. ``max_vectors`` bounds all groups together.
 
-        ``levels`` are ``Expert3D.levels``, where X1 is relative.
+        ``levels`` are ``Expert3D.levels``, where X1 is relative. ``usual`` are k2 and the non-zeros with which the 2D
+        vectors' own levels are found, where X2 is.
         """
         memories: list[DualMemory] = []
         share = -(-max_vectors // len(groups)) if max_vectors > 0 else 0
@@ -80,6 +82,8 @@ class ImageMemory:
                 for i, (c, d) in enumerate(zip(coded, described, strict=True))
             ]
             memory = DualMemory.build(samples, runtime, max_codes=max_codes, max_vectors=share)
+            if usual is not None:
+                memory = replace(memory, vectors=memory.vectors.with_usual_residuals(*usual))
             if memories:  # the same codes: held once
                 memory = replace(memory, codes=memories[0].codes, centers=memories[0].centers)
             memories.append(memory)
@@ -164,6 +168,8 @@ class Expert2D:
     ) -> Floats:
         """(V,) X2 of each point: distance of its cells' vectors to their reconstructions (paper, eq. 3).
 
+        With ``settings.relative`` less what such good vectors reach, so that it is about 0 on a good part everywhere.
+
         Parameters
         ----------
         codes : integer tensor
@@ -201,8 +207,11 @@ class Expert2D:
                 without=without,
                 among=codes if self.settings.linked else None,
             )
-        residual: Floats = rebuilt.residual.cpu().numpy()
-        return residual
+            residual = rebuilt.residual
+            if self.settings.relative:
+                residual = residual - memory.vectors.usual(rebuilt.rows)
+        found: Floats = residual.cpu().numpy()
+        return found
 
     def _map(self, cells: NDArray[np.int64], values: Floats) -> Floats:
         """(224, 224) of the cells' values: bilinear, then blurred."""

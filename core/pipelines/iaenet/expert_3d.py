@@ -71,7 +71,8 @@ class Judgement3D:
         Bank rows that each patch was rebuilt from, nearest first.
     distances : (G, k) float32
     patch : (N,) int64
-        The patch that gave each point its score.
+        The patch that explains each point's score: that with the least distance, or, where X1 is a mean over patches,
+        that whose centre is nearest.
     """
 
     points: Floats
@@ -200,7 +201,7 @@ class Expert3D:
                 found = self.distances(rebuilt.values, coded.cut)
             if self.settings.relative:
                 found = found * _share_of_usual(bank, rebuilt.rows)[:, None]
-            values, patch = merged(found, coded.cut.patches.neighbors, coded.cloud, mean=residual)
+            values, patch = merged(found, coded.cut.patches, coded.cloud, mean=residual)
         return Judgement3D(values, rebuilt.residual.cpu().numpy(), rebuilt.rows, rebuilt.distances.cpu().numpy(), patch)
 
     def distances(self, codes: Tensor, cut: NormalizedPatches) -> Tensor:
@@ -227,23 +228,21 @@ class Expert3D:
 
 def _share_of_usual(bank: Bank, rows: Tensor) -> Tensor:
     """(G,) what brings the evidence of patches, rebuilt from (G, k) ``rows``, to the usual level."""
-    if bank.levels is None:
-        raise ValueError("relative scores need a bank with levels")
-    levels = torch.from_numpy(bank.levels).to(rows.device)
-    usual = levels.median()
-    return usual / levels[rows].mean(dim=1).clamp_min(_LEAST_LEVEL * usual)
+    found = bank.usual(rows)
+    usual = float(np.median(bank.levels)) if bank.levels is not None else 0.0
+    return usual / found.clamp_min(max(_LEAST_LEVEL * usual, 1e-12))
 
 
 def merged(
-    distances: Tensor, neighbors: NDArray[np.int64], cloud: Floats, *, mean: bool = False
+    evidence: Tensor, patches: Patches, cloud: Floats, *, mean: bool = False
 ) -> tuple[Floats, NDArray[np.int64]]:
     """The least evidence of each point over the patches that it lies in, or the mean of it.
 
     Parameters
     ----------
-    distances : (G, P) float tensor
-    neighbors : (G, P) int64
-        Points of each patch.
+    evidence : (G, P) float tensor
+        Of each patch's points.
+    patches : Patches
     cloud : (N, 3) float32
 
     Returns
@@ -251,24 +250,32 @@ def merged(
     values : (N,) float32
         Points in no patch take the value of the nearest point in one.
     patch : (N,) int64
-        The patch with the least of a point; of several with the same, the first.
+        The patch with the least of a point, or, for the mean, with the nearest centre; of several the first.
     """
-    members = torch.from_numpy(neighbors).to(distances.device)
-    flat, number = members.flatten(), len(cloud)
-    least = torch.full((number,), torch.inf, device=distances.device)
-    least.scatter_reduce_(0, flat, distances.flatten(), "amin")
-    owner = torch.full((number,), len(neighbors), dtype=torch.int64, device=distances.device)
-    patch = torch.arange(len(neighbors), device=distances.device)[:, None].expand(members.shape).flatten()
-    holds = distances.flatten() == least[flat]
-    owner.scatter_reduce_(0, flat[holds], patch[holds], "amin")
-    values, owners = least.cpu().numpy(), owner.cpu().numpy()
+    neighbors, number = patches.neighbors, len(cloud)
+    flat = torch.from_numpy(neighbors).to(evidence.device).flatten()
     if mean:
         count = np.bincount(neighbors.ravel(), minlength=number)
-        total = np.bincount(neighbors.ravel(), distances.flatten().cpu().numpy(), minlength=number)
+        total = np.bincount(neighbors.ravel(), evidence.flatten().cpu().numpy(), minlength=number)
         values = np.where(count > 0, total / np.maximum(count, 1), np.inf).astype(np.float32)
+        apart = np.linalg.norm(cloud[neighbors] - cloud[patches.centers_index][:, None], axis=2)
+        owners = _least(torch.from_numpy(apart).to(evidence.device), flat, number)[1]
+    else:
+        values, owners = _least(evidence, flat, number)
     bare = ~np.isfinite(values)
     if bare.any():
         covered = np.flatnonzero(~bare)
         closest = covered[nearest(cloud[covered], cloud[bare], 1)[1][:, 0]]
         values[bare], owners[bare] = values[closest], owners[closest]
     return values, owners
+
+
+def _least(values: Tensor, members: Tensor, number: int) -> tuple[Floats, NDArray[np.int64]]:
+    """The least of (G, P) ``values`` that each of ``number`` points has, infinite for none, and the first row of it."""
+    least = torch.full((number,), torch.inf, device=values.device)
+    least.scatter_reduce_(0, members, values.flatten(), "amin")
+    row = torch.arange(len(values), device=values.device)[:, None].expand(values.shape).flatten()
+    holds = values.flatten() == least[members]
+    owner = torch.full((number,), len(values), dtype=torch.int64, device=values.device)
+    owner.scatter_reduce_(0, members[holds], row[holds], "amin")
+    return least.cpu().numpy(), owner.cpu().numpy()

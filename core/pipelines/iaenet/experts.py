@@ -89,6 +89,7 @@ class Experts:
             groups,
             runtime,
             levels=levels,
+            usual=(config.neighbors_2d, config.nonzeros) if config.relative_2d else None,
             max_codes=config.max_codes,
             max_vectors=config.max_vectors,
         )

@@ -20,6 +20,8 @@ from core.pipelines.iaenet.expert_3d import CodedCloud, Judgement3D
 from core.pipelines.iaenet.frame import Prepared
 from core.pipelines.iaenet.memory import DualMemory
 from core.pipelines.iaenet.sdf_patches import principal_axes
+from core.pipelines.iaenet.sdf_settings import SdfSettings
+from core.pipelines.state import text
 from core.runtime import Runtime
 
 Floats = NDArray[np.float32]
@@ -61,16 +63,25 @@ class GoodScans:
         )
 
     def explain(
-        self, prepared: Prepared, coded: CodedCloud, judged: Judgement3D, memory: DualMemory, point: int, frame: str
+        self,
+        prepared: Prepared,
+        coded: CodedCloud,
+        judged: Judgement3D,
+        memory: DualMemory,
+        point: int,
+        shown: float,
+        settings: SdfSettings,
     ) -> Explanation:
-        """The good patch most like the one that gave a point of the cloud its score.
+        """The good patch most like the one that explains the score of a point of the cloud.
 
         Parameters
         ----------
         point : int
             Of ``prepared.cloud``.
-        frame : "scan" or "principal"
-            How patches were turned, see ``SdfSettings``.
+        shown : float
+            X1 of this point as its map shows it, blurred.
+        settings : SdfSettings
+            Of the 3D expert.
         """
         patch = int(judged.patch[point])
         rows, scans = judged.nearest_good(memory.codes)
@@ -82,13 +93,12 @@ class GoodScans:
         good = cloud[np.linalg.norm(cloud - there, axis=1) <= radius]
         if len(good) == 0:
             good = cloud[nearest(cloud, there[None], min(16, len(cloud)))[1][0]]
-        placed = _placed(good, there, own, here, radius, frame)
-        score = float(judged.points[point])
+        placed = _placed(good, there, own, here, radius, settings.frame)
         back = np.linalg.inv(self.transforms[scan])
         return Explanation(
             "Nearest good surface",
-            f"This place was held against good patches; the one most like it is of {self.names[scan]}. The 3D expert "
-            f"gives the point {score:.3g}.",
+            f"This place was held against good patches; the one most like it is of {self.names[scan]}. "
+            f"{_said(shown, float(judged.points[point]), settings)}",
             self.names[scan],
             transform_points(good, back) * np.float32(1 / UNITS_IN_MM[self.units[scan]]),
             prepared.to_scan_frame(placed),
@@ -110,11 +120,24 @@ class GoodScans:
         """What ``state`` gave."""
         ends = np.cumsum(state["counts"])[:-1]
         return cls(
-            tuple(_text(name) for name in state["names"]),
-            tuple(_text(unit) for unit in state["units"]),
+            tuple(text(name) for name in state["names"]),
+            tuple(text(unit) for unit in state["units"]),
             tuple(np.split(np.asarray(state["points"], np.float32), ends)),
             np.asarray(state["transforms"], np.float64),
         )
+
+
+def _said(shown: float, own: float, settings: SdfSettings) -> str:
+    """X1 of a point in words: as its map shows it, and before the blur."""
+    if settings.evidence == "residual":
+        held = ", held against what is usual for such patches" if settings.relative else ""
+        return f"The 3D expert (X1) gives {shown:.3g} here: how far the patch's code is from good ones{held}."
+    unit = "mm" if settings.unit == "scan" else "sizes of its patch"
+    held = ", held against how far good ones lie" if settings.relative else ""
+    return (
+        f"The point lies {own:.3g} {unit} from the surface rebuilt from good patches{held}; with its surroundings the "
+        f"3D expert (X1) gives {shown:.3g} {unit}."
+    )
 
 
 def _placed(good: Floats, there: Floats, own: Floats, here: Floats, radius: float, frame: str) -> Floats:
@@ -129,8 +152,3 @@ def _placed(good: Floats, there: Floats, own: Floats, here: Floats, radius: floa
     target = Surface.of(own, estimate_normals(own, k=min(12, len(own))))
     fitted = refine(good.astype(np.float64), target, start, 0.5 * radius, 20, 1e-4 * radius)
     return moved(good.astype(np.float64), fitted).astype(np.float32)
-
-
-def _text(value: Any) -> str:
-    item = np.asarray(value).item()
-    return item.decode() if isinstance(item, bytes) else str(item)

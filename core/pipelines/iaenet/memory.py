@@ -196,8 +196,9 @@ class DualMemory:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
-        levels = {} if self.codes.levels is None else {"levels": self.codes.levels}
-        return levels | {
+        levels = {"levels": self.codes.levels, "vector_levels": self.vectors.levels}
+        known = {name: values for name, values in levels.items() if values is not None}
+        return known | {
             "codes": self.codes.vectors,
             "code_scans": self.codes.scans,
             "centers": self.centers,
@@ -213,7 +214,7 @@ class DualMemory:
         return cls(
             Bank(state["codes"], state["code_scans"], runtime, state.get("levels")),
             np.asarray(state["centers"], np.float32),
-            Bank(state["vectors"], state["vector_scans"], runtime),
+            Bank(state["vectors"], state["vector_scans"], runtime, state.get("vector_levels")),
             Links(np.asarray(state["link_offsets"], np.int64), np.asarray(state["link_rows"], np.int64)),
         )
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backbones.weights import find, verify
 from core.errors import ModelError, ScanError
 from core.pipelines.base import Pipeline
 from core.pipelines.explanation import Explanation
@@ -23,6 +22,7 @@ from core.pipelines.iaenet.fusion import Fusions
 from core.pipelines.iaenet.good_scans import GoodScans
 from core.pipelines.iaenet.pictures import Photographer
 from core.pipelines.iaenet.scaling import Scaling
+from core.pipelines.state import below, joined, packed, packed_weights, reading, text, verify_weights
 from core.progress import Progress
 from core.runtime import Runtime, deterministic
 from core.scan import Scan
@@ -100,58 +100,55 @@ class IaenetPipeline(Pipeline):
             coded = fitted.experts.three.encode(prepared.cloud)
             progress.update(0.6, "looking for good surfaces")
             judged = fitted.experts.judge_shape(coded)
+            pictures = fitted.experts.two.photographer.take(prepared)
+            shown = float(fitted.experts.two.smoothed(prepared, pictures, judged.points)[at])
             memory = fitted.experts.memory.shape
-            found = fitted.good.explain(prepared, coded, judged, memory, at, self.config.patch_frame)
+            found = fitted.good.explain(prepared, coded, judged, memory, at, shown, self.config.sdf_settings())
         progress.update(1.0, "explained")
         return found
 
     def state(self) -> dict[str, NDArray[Any]]:
         fitted = self._require()
         experts = fitted.experts
-        groups: dict[str, Mapping[str, NDArray[Any]]] = {
-            "frame": experts.frame.state(),
-            "photographer": experts.two.photographer.state(),
-            "sdf": experts.three.state(),
-            "memory": experts.memory.state(),
-            "scaling": fitted.scaling.state(),
-            "fusion": fitted.fusions.state(),
-            "good": fitted.good.state(),
-        }
-        state = {f"{group}/{key}": value for group, own in groups.items() for key, value in own.items()}
         features = experts.two.features
-        state["features/name"] = np.array(features.name.encode())
-        for name, sha256 in features.weights.items():
-            state[f"features/weights/{name}"] = np.array(sha256.encode())
-        return state
+        return joined(
+            {
+                "frame": experts.frame.state(),
+                "photographer": experts.two.photographer.state(),
+                "sdf": experts.three.state(),
+                "memory": experts.memory.state(),
+                "scaling": fitted.scaling.state(),
+                "fusion": fitted.fusions.state(),
+                "good": fitted.good.state(),
+                "features": {"name": packed(features.name), **packed_weights(features.weights)},
+            }
+        )
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         self._fitted = None
         config: IaenetConfig = self.config
 
-        def below(prefix: str) -> dict[str, NDArray[Any]]:
-            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-        try:
-            for name, sha256 in below("features/weights/").items():
-                verify(find(name), _text(sha256))
-            photographer = Photographer.from_state(below("photographer/"))
-            features = extractor(config, photographer, self.runtime, _text(state["features/name"]))
+        with reading():
+            features = below(state, "features")
+            verify_weights(features)
+            photographer = Photographer.from_state(below(state, "photographer"))
             experts = Experts(
-                Frame.from_state(below("frame/")),
-                Expert3D.from_state(below("sdf/"), config.sdf_settings(), self.runtime),
-                Expert2D(features, photographer, config.settings_2d(), self.runtime),
-                ImageMemory.from_state(below("memory/"), self.runtime),
+                Frame.from_state(below(state, "frame")),
+                Expert3D.from_state(below(state, "sdf"), config.sdf_settings(), self.runtime),
+                Expert2D(
+                    extractor(config, photographer, self.runtime, text(features["name"])),
+                    photographer,
+                    config.settings_2d(),
+                    self.runtime,
+                ),
+                ImageMemory.from_state(below(state, "memory"), self.runtime),
             )
             fitted = _Fitted(
                 experts,
-                Scaling.from_state(below("scaling/")),
-                Fusions.from_state(below("fusion/"), self.runtime),
-                GoodScans.from_state(below("good/")),
+                Scaling.from_state(below(state, "scaling")),
+                Fusions.from_state(below(state, "fusion"), self.runtime),
+                GoodScans.from_state(below(state, "good")),
             )
-        except (KeyError, RuntimeError, ValueError, IndexError) as error:
-            raise ModelError(
-                f"The model's state is incomplete or of other settings ({error})", "Train it again"
-            ) from error
         self._fitted = fitted
 
     @property
@@ -232,8 +229,3 @@ _OTHERS = {
     "addition": "Fused: addition",
     "ocsvm": "Fused: one-class SVM",
 }
-
-
-def _text(value: NDArray[Any]) -> str:
-    item = np.asarray(value).item()
-    return item.decode() if isinstance(item, bytes) else str(item)

@@ -25,6 +25,8 @@ class Settings2D:
         Standard deviation of the maps' Gaussian, in pixels.
     held : bool
         Whether maps end at the part's outline, so that the blur brings in nothing from outside, or are 0 there.
+    relative : bool
+        Whether residuals are lessened by those of the good vectors that were found.
     highest : bool
         Whether a point takes the highest of the views that see it, or their mean.
     """
@@ -36,4 +38,5 @@ class Settings2D:
     linked: bool
     blur: float
     held: bool
+    relative: bool
     highest: bool

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.geometry.patches import Patches
 from core.pipelines.iaenet.bank import Bank
 from core.pipelines.iaenet.expert_3d import Expert3D, merged
 from core.pipelines.iaenet.sdf_settings import SdfSettings
@@ -19,17 +20,22 @@ from core.runtime import Runtime
 Cloud = Callable[..., NDArray[np.float32]]
 
 
+def patches(members: list[list[int]]) -> Patches:
+    """Each around its first point."""
+    return Patches(np.array(members)[:, 0], np.array(members))
+
+
 def test_the_least_of_overlapping_patches_counts() -> None:
     cloud = np.zeros((3, 3), np.float32)
     cloud[:, 0] = [0, 1, 2]
-    values, patch = merged(torch.tensor([[0.3, 0.7], [0.1, 0.2]]), np.array([[0, 1], [0, 2]]), cloud)
+    values, patch = merged(torch.tensor([[0.3, 0.7], [0.1, 0.2]]), patches([[0, 1], [0, 2]]), cloud)
     np.testing.assert_allclose(values, [0.1, 0.7, 0.2])
     assert patch.tolist() == [1, 0, 1]
 
 
 def test_an_exact_zero_stays_and_bare_points_take_the_nearest_covered_value() -> None:
     cloud = np.array([[0, 0, 0], [1, 0, 0], [5, 0, 0], [0.2, 0, 0]], np.float32)
-    values, patch = merged(torch.tensor([[0.0, 0.7], [0.1, 0.9]]), np.array([[0, 1], [0, 1]]), cloud)
+    values, patch = merged(torch.tensor([[0.0, 0.7], [0.1, 0.9]]), patches([[0, 1], [0, 1]]), cloud)
     np.testing.assert_allclose(values, [0.0, 0.7, 0.7, 0.0])
     assert patch.tolist() == [0, 0, 0, 0]
 
@@ -37,8 +43,9 @@ def test_an_exact_zero_stays_and_bare_points_take_the_nearest_covered_value() ->
 def test_the_mean_of_overlapping_patches_can_count_instead() -> None:
     cloud = np.zeros((4, 3), np.float32)
     cloud[:, 0] = [0, 1, 2, 2.1]
-    values, _ = merged(torch.tensor([[0.3, 0.7], [0.1, 0.2]]), np.array([[0, 1], [0, 2]]), cloud, mean=True)
-    np.testing.assert_allclose(values, [0.2, 0.7, 0.2, 0.2], rtol=1e-6)
+    values, patch = merged(torch.tensor([[0.3, 0.7], [0.1, 0.2]]), patches([[0, 1], [2, 0]]), cloud, mean=True)
+    np.testing.assert_allclose(values, [0.25, 0.7, 0.1, 0.1], rtol=1e-6)
+    assert patch.tolist() == [0, 0, 1, 1]  # the centre of the first lies at the point itself
 
 
 @pytest.fixture(scope="module")

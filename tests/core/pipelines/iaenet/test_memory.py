@@ -160,6 +160,25 @@ def test_a_memory_without_images(runtime: Runtime) -> None:
     assert len(memory.linked(torch.tensor([1]))) == 0
 
 
+def test_what_is_usual_of_a_vector_is_what_the_other_scans_make_of_it(runtime: Runtime) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.random((40, 6), np.float32)
+    scans = np.repeat([0, 1], 20)
+    bank = Bank(vectors, scans, runtime).with_usual_residuals(4, 2)
+    others = torch.from_numpy(vectors[scans == 0])
+    near = torch.cdist(torch.from_numpy(vectors[25:26]), others).topk(4, largest=False).indices[0]
+    weights = matching_pursuit(torch.from_numpy(vectors[25:26]), others[near][None], 2)[0]
+    expected = float((torch.from_numpy(vectors[25]) - weights @ others[near]).norm())
+    assert bank.levels is not None
+    assert float(bank.levels[25]) == pytest.approx(expected, rel=1e-4)
+    rows = torch.tensor([[25, 3], [7, 8]])
+    np.testing.assert_allclose(bank.usual(rows), bank.levels[rows.numpy()].mean(axis=1), rtol=1e-6)
+    alone = Bank(vectors, np.zeros(40, int), runtime).with_usual_residuals(4, 2)
+    assert not alone.usual(rows).any()
+    with pytest.raises(ValueError, match="levels"):
+        Bank(vectors, scans, runtime).usual(rows)
+
+
 def test_state_and_back(runtime: Runtime) -> None:
     memory = DualMemory.build([sample(0), sample(1)], runtime)
     again = DualMemory.from_state(memory.state(), runtime)

@@ -140,6 +140,23 @@ def test_a_picked_point_is_explained_by_a_good_scan() -> None:
     assert np.linalg.norm(found.placed - scan.points[point], axis=1).min() < 12
 
 
+def test_the_explanation_names_the_score_as_its_map_shows_it() -> None:
+    scan = dome(9, bulge=3.0)
+    point = int(np.flatnonzero(scan.labels)[0])
+    found = fitted().explain(scan, point, Progress())
+    assert found is not None
+    assert f"{float(fitted().score(scan, Progress()).maps['x1'].values[point]):.3g}" in found.text
+
+
+def test_x2_is_lessened_by_what_is_usual() -> None:
+    plain = made(relative_2d=False, samples=1, iaf_epochs=1)
+    plain.fit([dome(seed) for seed in range(3)], Progress())
+    good, bad = dome(8), dome(9, bulge=4.0)
+    shown = [plain.score(good, Progress()).maps["x2"].values, fitted().score(good, Progress()).maps["x2"].values]
+    assert np.nanmean(shown[0]) > 4 * abs(np.nanmean(shown[1]))  # about 0 on good parts
+    assert np.nanmax(fitted().score(bad, Progress()).maps["x2"].values) > 2 * np.nanmax(shown[1])
+
+
 def test_explanation_survives_saving() -> None:
     scan = dome(9, bulge=3.0)
     one, other = fitted().explain(scan, 5, Progress()), loaded().explain(scan, 5, Progress())

@@ -1,0 +1,44 @@
+"""Stage times of IAENet: ``python -m benchmarks.iaenet_stages [--points 100000 ...] [--runs 5] [--device auto]``.
+
+``prepare``: background, units, thinning, pose, normals. ``encode``: patches and their codes. ``take``: pictures.
+``describe``: pictures, image features and FPFH. ``reconstruct``: search and pursuit of both experts. ``distances``: the
+signed distance field. ``smoothed``: the blur of X1. ``judged``: the fusion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.stages import Timing, pipeline_stages, stage_main
+from core.pipelines.iaenet.bank import Bank
+from core.pipelines.iaenet.expert_2d import Expert2D
+from core.pipelines.iaenet.expert_3d import Expert3D
+from core.pipelines.iaenet.frame import Frame
+from core.pipelines.iaenet.fusion import IafFusion
+from core.pipelines.iaenet.pictures import Photographer
+from core.runtime import Runtime
+
+STEPS: tuple[tuple[Any, str], ...] = (
+    (Frame, "prepare"),
+    (Expert3D, "encode"),
+    (Photographer, "take"),
+    (Expert2D, "describe"),
+    (Bank, "reconstruct"),
+    (Expert3D, "distances"),
+    (Expert2D, "smoothed"),
+    (IafFusion, "judged"),
+)
+SIZES = (20_000, 100_000)
+
+
+def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
+    """The steps of an inspection with the preset ``fast``."""
+    return pipeline_stages("iaenet", "fast", STEPS, points, runs, runtime)
+
+
+def main() -> None:
+    stage_main(stages, __doc__, SIZES)
+
+
+if __name__ == "__main__":
+    main()
