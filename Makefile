@@ -27,9 +27,11 @@ lint: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# Each benchmark prints its stages; figures of a machine that does other work at the time mean little.
+# The suite keeps its figures in benchmarks/results and puts them into docs/benchmarks.md; the others print theirs.
+# Figures of a machine that does other work at the time mean little. BENCH="--parts geometry --points 20000" runs less.
 bench: $(READY)
-	@for script in geometry features sca_stages thresholds; do $(BIN)/python -m benchmarks.$$script || exit 1; done
+	@$(BIN)/python -m benchmarks.suite $(BENCH)
+	@$(BIN)/python -m benchmarks.thresholds
 	@for script in viewer window; do $(SCREEN) $(BIN)/python -m benchmarks.$$script || exit 1; done
 
 screenshots: $(READY)

@@ -1,22 +1,20 @@
 """Times of every feature extractor on one image of 224 x 224, and of Point-MAE on 1024 groups of 32.
 
-python -m benchmarks.features [--repeat 15] [--threads 2] [--device auto]
+python -m benchmarks.features [--runs 5] [--device auto]
 
-Weights do not change the time, so random ones are used. Beside each median stand the CPU seconds of the process, which
-a loaded machine hardly changes, and the ratio to a plain reference that runs in the same round: for networks the
-multiplication of two matrices with as many operations, for Point-MAE's own statistics the running ones.
+Weights do not change the time, so random ones are used. The ratio is to a product of two matrices with as many
+multiply-adds in the same run: below 1, as the network has more to do than multiply.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from benchmarks.stages import Stopwatch, Timing, seconds, stage_main
 from core.backbones.image_extractors import ImageFeatures, VitMaps
 from core.backbones.image_features import image_features
 from core.backbones.point_mae import random_point_mae
@@ -26,6 +24,7 @@ from core.runtime import Runtime
 
 SIDE = 224
 GROUPS, GROUP_SIZE = 1024, 32
+FIXED = GROUPS * GROUP_SIZE
 _MATRIX = 1024
 
 
@@ -37,6 +36,7 @@ class Case:
     work: Callable[[], object]
     operations: float
     target: float | None = None
+    points: int = SIDE * SIDE
 
 
 def vit(runtime: Runtime) -> ImageFeatures:
@@ -77,49 +77,36 @@ def cases(runtime: Runtime) -> list[Case]:
             lambda: point_tokens(plain, groups, centers, runtime, layers=(3, 7, 11)),
             point_mae,
             0.8,
+            FIXED,
         ),
         Case(
             "Point-MAE 1024 x 32, own statistics",
             lambda: point_tokens(own, groups, centers, runtime, layers=(3, 7, 11)),
             point_mae,
+            None,
+            FIXED,
         ),
     ]
 
 
-def measured(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Seconds of the clock and of the CPU."""
-    started, burnt = time.perf_counter(), time.process_time()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started, time.process_time() - burnt
+def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
+    """Every extractor; their inputs have one size whatever ``points`` says, and it is theirs that is given."""
+    matrix = torch.randn(_MATRIX, _MATRIX, device=runtime.device)
+    timings = []
+    for case in cases(runtime):
+        watch = Stopwatch(case.points, runs, runtime)
+        watch.time(case.name, case.work)
+        product = statistics.median(seconds(lambda: matrix @ matrix, runtime.device) for _ in range(max(runs, 3)))
+        timing = watch.timings[0]
+        assert timing.median_s is not None
+        ratio = product * case.operations / _MATRIX**3 / timing.median_s
+        note = "" if case.target is None else f"wanted: {1000 * case.target:.0f} ms on two cores"
+        timings.append(replace(timing, ratio=ratio, plain="product of matrices", note=note))
+    return timings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    runtime = Runtime.choose(options.device)
-    matrix = torch.randn(_MATRIX, _MATRIX, device=runtime.device)
-    print(f"{runtime.title}; {options.threads} threads, median of {options.repeat}; times in ms")
-    print(f"{'':38s}{'clock':>8s}{'fastest':>9s}{'CPU':>8s}{'x matmul':>10s}{'target':>8s}")
-    for case in cases(runtime):
-        case.work()  # the first run loads kernels
-        clock, burnt, ratio = [], [], []
-        for _ in range(options.repeat):
-            spent, busy = measured(case.work, runtime.device)
-            plain, _ = measured(lambda: matrix @ matrix, runtime.device)
-            clock.append(spent)
-            burnt.append(busy)
-            ratio.append(spent / (plain * case.operations / _MATRIX**3))
-        target = "" if case.target is None else f"{1000 * case.target:8.0f}"
-        print(
-            f"{case.name:38s}{1000 * statistics.median(clock):8.1f}{1000 * min(clock):9.1f}"
-            f"{1000 * statistics.median(burnt):8.1f}{statistics.median(ratio):10.2f}{target}"
-        )
+    stage_main(stages, __doc__, (FIXED,))
 
 
 if __name__ == "__main__":

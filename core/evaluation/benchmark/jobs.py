@@ -169,7 +169,7 @@ def find_categories(given: Sequence[str]) -> tuple[Category, ...]:
     """
     found: list[Category] = []
     for text in given:
-        folder, unit = _folder_and_unit(text)
+        folder, unit = folder_and_unit(text)
         name = folder.resolve().name
         below = [] if not folder.is_dir() or detect(folder, name) is not None else categories_below(folder)
         found += [_recognised(place, unit) for place in ([folder / child for child in below] or [folder])]
@@ -216,7 +216,8 @@ def _settled(config: Config, images: bool) -> Config:
         return config
 
 
-def _folder_and_unit(text: str) -> tuple[Path, str | None]:
+def folder_and_unit(text: str) -> tuple[Path, str | None]:
+    """The folder and, where it was given, the unit of ``DIR`` or ``DIR:UNIT``."""
     path, colon, unit = text.rpartition(":")
     return (Path(path), unit) if colon and unit in UNITS_IN_MM else (Path(text), None)
 
