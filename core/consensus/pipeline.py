@@ -55,7 +55,7 @@ class ConsensusPipeline(Pipeline):
     explains = True
     Config = ConsensusConfig
 
-    def __init__(self, config: Config, runtime: Runtime) -> None:
+    def __init__(self, config: ConsensusConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._jury: Jury | None = None
         self._laws: dict[tuple[int, ...], PointSurprise] = {}
