@@ -85,6 +85,17 @@ def test_own_layout_with_labels_inside(tmp_path: Path) -> None:
     assert not labels.any()
 
 
+def test_defective_validation_parts_are_kept_and_defective_training_parts_are_not(tmp_path: Path) -> None:
+    for i in range(4):
+        ply(tmp_path / "train" / "good" / f"{i:03}.ply")
+    for place in ("train/dent", "validation/good", "validation/dent"):
+        ply(tmp_path / place / "000.ply")
+    category = recognise(tmp_path)
+    assert [entry.defect for entry in category.split("validation")] == ["dent", ""]
+    assert len(category.good_train()) == len(category.split("train")) == 4
+    assert any("train/dent were left out" in warning for warning in category.warnings)
+
+
 def test_mvtec_layout(tmp_path: Path) -> None:
     root = tmp_path / "bagel"
     for i in range(4):

@@ -186,6 +186,37 @@ def test_both_kinds_of_parts_are_needed(root: Path, gone: str, says: str) -> Non
         evaluate(model_of(category), category)
 
 
+def test_good_parts_alone_are_measured_where_that_is_wanted(root: Path) -> None:
+    for kind in ("bump", "dimple"):
+        for path in (root / "test" / kind).iterdir():
+            path.unlink()
+    category = recognise(root)
+    seen: list[str] = []
+    found = evaluate(
+        model_of(category),
+        category,
+        good_only=True,
+        watch=lambda part, scan, scores: seen.append(f"{part.key} {len(scan)}"),
+    )
+    assert found.metrics == {}
+    assert found.curves == {}
+    assert found.published is None
+    assert any("only false rejects" in note for note in found.notes)
+    assert found.at(Thresholds(0.0, -1.0)).confusion().false_rejects.count == 3
+    assert seen == ["good/0 576", "good/1 576", "good/2 576"]
+
+
+def test_other_thresholds_change_verdicts_alone(root: Path) -> None:
+    category = recognise(root)
+    found = evaluate(model_of(category), category, resamples=20)
+    other = found.at(Thresholds(0.0, 1e9))
+    assert {part.verdict for part in other.parts} == {Verdict.ACCEPT}
+    assert other.by_defect[0].verdicts[Verdict.ACCEPT] == 3
+    assert other.metrics == found.metrics
+    assert [part.score for part in other.parts] == [part.score for part in found.parts]
+    assert found.at(found.thresholds).by_defect == found.by_defect
+
+
 def test_units_must_agree(root: Path) -> None:
     category = recognise(root, unit="inch")
     with pytest.raises(CategoryError, match=r"inch.*mm"):
