@@ -8,14 +8,14 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
 
 from app.theme import Theme
 from app.viewer.colormaps import Rgb
 
 _MARGIN = 0.02
-_FARTHEST = 1.5  # pictures' sizes that the view may show at once
+_FARTHEST = 10.0  # pictures' sizes that the view may show at once: a narrow panel must still hold a wide one
 
 
 class PictureView(pg.GraphicsView):
@@ -49,6 +49,7 @@ class PictureView(pg.GraphicsView):
         self._at = (-1, -1)
         self._fitted = True  # until the user zooms or moves
         self.box.sigRangeChangedManually.connect(self._let_go)
+        self.box.sigResized.connect(self._resized)
         self.scene().sigMouseClicked.connect(self._on_click)
 
     def sizeHint(self) -> QSize:
@@ -60,11 +61,8 @@ class PictureView(pg.GraphicsView):
         self.ground.setImage(pixels, autoLevels=False, levels=(0, 255))
         if shape != self._shape:
             self._shape = shape
-            height, width = shape
-            self.box.setLimits(
-                xMin=-width * (_FARTHEST - 1), xMax=width * _FARTHEST, yMin=-height * (_FARTHEST - 1),
-                yMax=height * _FARTHEST, minXRange=4, minYRange=4,
-            )  # fmt: skip
+            farthest = _FARTHEST * max(shape)
+            self.box.setLimits(minXRange=4, minYRange=4, maxXRange=farthest, maxYRange=farthest)
             self.fit()
 
     def set_layer(self, pixels: NDArray[np.uint8], opacity: float) -> None:
@@ -101,9 +99,8 @@ class PictureView(pg.GraphicsView):
     def _let_go(self, *_: object) -> None:
         self._fitted = False
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        if getattr(self, "_fitted", False):  # pyqtgraph resizes before it is made
+    def _resized(self, *_: object) -> None:
+        if self._fitted:
             self.fit()
 
     def dress(self, theme: Theme, accent: Rgb) -> None:
