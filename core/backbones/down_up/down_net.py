@@ -110,14 +110,18 @@ class DownNet(nn.Module):
         nn.init.constant_(self.head[2].bias[3:], _FOLLOWING)
 
     def forward(self, noisy: Groups, recalled: Recalled | None = None) -> Tensor:
-        """The centres (B, G, 3) that noisy groups should have.
+        """The centres (B, G, 3) that noisy groups should have; see ``predict``."""
+        return self.predict(noisy, recalled)[0]
+
+    def predict(self, noisy: Groups, recalled: Recalled | None = None) -> tuple[Tensor, Tensor]:
+        """The centres (B, G, 3) that noisy groups should have, and the share (B, G, 1) followed of what is remembered.
 
         Parameters
         ----------
         noisy : Groups
             In the unit sphere, in the category's pose.
         recalled : Recalled, optional
-            What is remembered of good parts; without it this is the paper's network.
+            What is remembered of good parts; without it this is the paper's network, and nothing is followed.
         """
         centers, radius = noisy.centers, noisy.radius[:, None, None]
         position = self.position(centers)
@@ -128,9 +132,8 @@ class DownNet(nn.Module):
         for block in self.blocks:
             x = block(x)
         found = self.head(self.norm(x)).float()
-        if self.sizes.output == "absolute":
-            return found[..., :3]
-        predicted = centers + radius * found[..., :3]
-        if recalled is not None:
-            predicted = predicted + torch.sigmoid(found[..., 3:]) * recalled.steps
-        return predicted
+        followed = torch.sigmoid(found[..., 3:])
+        predicted = found[..., :3] if self.sizes.output == "absolute" else centers + radius * found[..., :3]
+        if recalled is None:
+            return predicted, torch.zeros_like(followed)
+        return predicted + followed * recalled.steps, followed

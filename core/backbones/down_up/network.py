@@ -84,3 +84,10 @@ def rebuilt(model: DusNet, centers: Tensor) -> Tensor:
     """Up-Net's cloud (B, G * rate, 3) over centres (B, G, 3)."""
     points: Tensor = model.up(Pyramid.of(centers, model.up.sizes.neighbors))
     return points
+
+
+def following(points: Tensor, followed: Tensor, surface: GoodSurface) -> Tensor:
+    """Points (1, G * rate, 3) drawn to a remembered surface by the share (1, G, 1) that their centre was."""
+    steps, _ = surface.recall(np.ascontiguousarray(points[0].cpu().numpy()), 1.0)
+    shares = followed.repeat_interleave(points.shape[1] // followed.shape[1], dim=1)
+    return points + shares * torch.from_numpy(steps).to(points.device)

@@ -83,6 +83,12 @@ class DusNetConfig(Config):
         "scans are aligned; without it smooth dents stay",
         paper="no",
     )
+    follow: bool = setting(
+        False,
+        "Beyond the paper: Up-Net's points go to the surface of the good scans by the share that Down-Net gave their "
+        "centre; only with memory",
+        paper="no",
+    )
     down_net: bool = setting(True, "Off is the paper's ablation: farthest points instead of Down-Net's centres")
     up_net: bool = setting(True, "Off is the paper's ablation: the centres alone are the reconstruction")
     down_output: Literal["offset", "absolute"] = setting(
@@ -199,9 +205,11 @@ class DusNetConfig(Config):
             "patch_points": 32,
             "swellings": 6,
             "memory": True,
-            "steps": 40,
-            "up_steps": 20,
+            "follow": True,
+            "steps": 60,
+            "up_steps": 40,
             "train_patches": 512,
+            "learning_rate": 5e-4,
             "score": "height",
             "relative": True,
             "object_share": 0.001,

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.backbones.down_up.groups import Groups
-from core.backbones.down_up.network import DusNet, rebuilt, recalled
+from core.backbones.down_up.network import DusNet, following, rebuilt, recalled
 from core.backbones.down_up.remembered import GoodSurface
 from core.pipelines.dus_net.config import DusNetConfig
 from core.progress import Progress
@@ -63,14 +63,16 @@ def reconstruct(
     moved = groups.centers.to(runtime.device)
     with torch.inference_mode():
         if config.down_net:
-            total = torch.zeros_like(moved)
+            total, share = torch.zeros_like(moved), torch.zeros_like(moved[..., :1])
             for draw in range(config.noise_draws):
                 progress.update(0.2 + 0.5 * draw / config.noise_draws, "predicting the centres")
                 noisy = config.noise()(groups, runtime.generator(31, draw), scan_unit).to(runtime.device)
-                total += model.down(noisy, None if surface is None else recalled([surface], noisy))
-            moved = total / config.noise_draws
+                found, followed = model.down.predict(noisy, None if surface is None else recalled([surface], noisy))
+                total, share = total + found, share + followed
+            moved, share = total / config.noise_draws, share / config.noise_draws
         progress.update(0.7, "rebuilding the surface")
         points = rebuilt(model, moved) if config.up_net else moved
-    found = Reconstruction(centers, moved[0].cpu().numpy(), points[0].cpu().numpy())
+        if config.follow and config.down_net and config.up_net and surface is not None:
+            points = following(points, share, surface)
     progress.update(1.0)
-    return found
+    return Reconstruction(centers, moved[0].cpu().numpy(), points[0].cpu().numpy())

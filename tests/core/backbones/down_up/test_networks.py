@@ -8,7 +8,7 @@ import torch
 
 from core.backbones.down_up.down_net import DownNet, DownSizes, Recalled
 from core.backbones.down_up.groups import Groups
-from core.backbones.down_up.network import DusNet, rebuilt, recalled, sizes_from
+from core.backbones.down_up.network import DusNet, following, rebuilt, recalled, sizes_from
 from core.backbones.down_up.noise import NoiseGen
 from core.backbones.down_up.pyramid import Pyramid, gathered
 from core.backbones.down_up.remembered import GoodSurface
@@ -188,6 +188,13 @@ def test_a_turned_surface_is_recalled_as_turned() -> None:
     steps, _ = surface.recall(places, 1.0)
     turned, _ = surface.turned(turn, 2.0).recall((2 * places @ turn).astype(np.float32), 1.0)
     assert turned == pytest.approx(2 * steps @ turn, abs=1e-4)
+
+
+def test_points_follow_by_the_share_of_their_centre() -> None:
+    surface = GoodSurface.of(plane(4000), 0.04)
+    points = torch.from_numpy(0.5 * plane(4, 1))[None] + torch.tensor([0.0, 0.0, 0.1])
+    found = following(points, torch.tensor([[[0.0], [0.5]]]), surface)
+    assert found[0, :, 2].tolist() == pytest.approx([0.1, 0.1, 0.05, 0.05], abs=1e-3)
 
 
 def test_what_is_recalled_is_a_batch() -> None:
