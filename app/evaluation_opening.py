@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from app import work
 from app.jobs import Job
+from app.links import Links
 from core.datasets.category import Category
 from core.datasets.entry import ScanEntry
 
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 class PartOpening(QObject):
     """Opens a part, then inspects it with the model that was evaluated, once both are at hand."""
 
-    def __init__(self, session: Session, parent: QObject) -> None:
+    def __init__(self, session: Session, links: Links, parent: QObject) -> None:
         super().__init__(parent)
         self._session = session
         self._wanted: tuple[Path, Path] | None = None
         guarded = session.failures.guarded
         for signal in (session.scan_changed, session.model_changed, session.jobs.changed):
-            signal.connect(guarded(self._inspect))
+            links.add(signal, guarded(self._inspect))
 
     def open(self, category: Category, entry: ScanEntry, model: Path) -> None:
         """Open a part of a category, whether the library holds it or not."""

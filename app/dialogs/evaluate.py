@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -21,12 +20,13 @@ from PySide6.QtWidgets import (
 
 from app import evaluation_work
 from app.dialogs.evaluate_choice import EvaluateChoice
+from app.dialogs.evaluate_report import REPORT, ReportSaver
 from app.dialogs.evaluate_results import EvaluateResults
-from app.dialogs.question import Question
 from app.evaluation_opening import PartOpening
 from app.evaluation_work import Evaluated, EvaluationRequest
 from app.icons import icon
 from app.jobs import Job
+from app.links import Links
 from app.panels.panel import label, rerole, scrolled
 from app.quantities import duration, number
 from app.session import Session
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _CHOICE, _RUNNING, _RESULTS = range(3)
 _SMALL, _LARGE = (720, 340), (1080, 720)
 """Of the choice and the progress; of the results, where the screen is that large."""
-REPORT = ("evaluation.html", "evaluation.md", "evaluation.json", "parts.csv")
 
 
 class EvaluateDialog(QDialog):
@@ -62,7 +61,9 @@ class EvaluateDialog(QDialog):
         self._session, self._theme = session, theme
         self._job: Job | None = None
         self._started = 0.0
-        self._opening = PartOpening(session, self)
+        self._links = Links()
+        self._opening = PartOpening(session, self._links, self)
+        self._saver = ReportSaver(session, self)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Evaluate a model"))
         self.setSizeGripEnabled(True)
@@ -75,10 +76,11 @@ class EvaluateDialog(QDialog):
         self._build_running()
         self._build_results()
         guarded = session.failures.guarded
-        session.jobs.progressed.connect(guarded(self._show_progress))
-        session.jobs.changed.connect(guarded(self._show_waiting))
-        session.thresholds_changed.connect(guarded(self._show_in_force))
-        session.undo_stack.indexChanged.connect(guarded(lambda _: self._show_in_force()))
+        self._links.add(session.jobs.progressed, guarded(self._show_progress))
+        self._links.add(session.jobs.changed, guarded(self._show_waiting))
+        self._links.add(session.thresholds_changed, guarded(self._show_in_force))
+        self._links.add(session.undo_stack.indexChanged, guarded(lambda _: self._show_in_force()))
+        self.finished.connect(self._end)
         self.set_theme(theme)
         self._check()
 
@@ -86,7 +88,7 @@ class EvaluateDialog(QDialog):
 
     def _build_choice(self, model: Path | None) -> None:
         page = QWidget()
-        self.choice = EvaluateChoice(self._session, model)
+        self.choice = EvaluateChoice(self._session, self._links, model)
         intro = label(
             self.tr(
                 "The model judges parts of which it is known whether they are good, and its scores are held against "
@@ -275,8 +277,9 @@ class EvaluateDialog(QDialog):
         self.results.part_wanted.connect(guarded(self._open))
         self.again.clicked.connect(guarded(lambda *_: self._choose_again()))
         self.save.clicked.connect(guarded(lambda *_: self._ask_folder()))
-        self.show_report.clicked.connect(guarded(lambda *_: self._open_report()))
-        self._report: Path | None = None
+        self.show_report.clicked.connect(guarded(lambda *_: self._saver.open()))
+        self._saver.said.connect(guarded(self._say))
+        self._saver.written.connect(guarded(lambda: self.show_report.setVisible(True)))
 
     def _show_results(self, result: tuple[Evaluated, Model]) -> None:
         evaluated, model = result
@@ -328,61 +331,27 @@ class EvaluateDialog(QDialog):
         if evaluated is not None and entry is not None:
             self._opening.open(evaluated.request.category, entry, evaluated.request.model)
 
-    # -- the report
+    def save_to(self, folder: Path) -> None:
+        """Write the report at the present threshold into a folder."""
+        shown = self.results.shown
+        if shown is not None:
+            self._saver.save(shown, folder)
 
     def _ask_folder(self) -> None:
-        start = self._session.settings.report_folder or str(Path.home())
-        folder = QFileDialog.getExistingDirectory(self, self.tr("Folder for the report"), start)
-        if folder:
-            self.save_to(Path(folder))
-
-    def save_to(self, folder: Path) -> None:
-        """Write the report into a folder, asking before files of another one are replaced."""
-        there = [name for name in REPORT if (folder / name).exists()]
-        if not there:
-            self._save(folder)
-            return
-        question = Question(
-            self.tr("Save report"),
-            self.tr("Replace the report in this folder?"),
-            self.tr("Replace"),
-            ((self.tr("Folder"), str(folder)), (self.tr("Files"), ", ".join(there))),
-            parent=self,
-        )
-        question.accepted.connect(self._session.failures.guarded(lambda: self._save(folder)))
-        question.open()
-
-    def _save(self, folder: Path) -> None:
-        evaluated, thresholds = self.results.evaluated, self.results.thresholds
-        if evaluated is None or thresholds is None:
-            return
-        evaluation = evaluated.evaluation.at(thresholds)
-        self._session.settings.report_folder = str(folder)
-
-        def done(paths: tuple[Path, ...]) -> None:
-            self._report = next((path for path in paths if path.suffix == ".html"), None)
-            self.show_report.setVisible(self._report is not None)
-            self._say(self.tr("Report written to {folder}.").format(folder=folder))
-
-        def failed(error: Exception) -> None:
-            if not isinstance(error, NominalError):
-                raise error
-            self._say(str(error), "problem")
-
-        title = self.tr("Writing the report")
-        self._session.jobs.submit(
-            Job(title, lambda _: evaluation_work.write_reports(evaluation, folder), done=done, failed=failed)
-        )
-
-    def _open_report(self) -> None:
-        if self._report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+        shown = self.results.shown
+        if shown is not None:
+            self._saver.ask(shown)
 
     def _say(self, text: str, role: str = "muted") -> None:
         self.said.setText(text)
         rerole(self.said, role)
 
     # -- the dialog itself
+
+    def _end(self) -> None:
+        self._links.cut()
+        self.choice.end()
+        self._saver.end()
 
     def set_theme(self, theme: Theme) -> None:
         """Dress in a theme."""

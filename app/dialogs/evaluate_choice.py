@@ -21,6 +21,7 @@ from app.evaluation_words import split_state, split_title
 from app.evaluation_work import EvaluationRequest
 from app.icons import icon
 from app.jobs import Job
+from app.links import Links
 from app.panels.inspect import model_tip
 from app.panels.panel import label, named, rerole
 from app.session import Session
@@ -39,6 +40,8 @@ class EvaluateChoice(QWidget):
     Parameters
     ----------
     session : Session
+    links : Links
+        Of the dialog that this is in.
     model : Path, optional
         To start with; the session's if not given.
 
@@ -50,7 +53,7 @@ class EvaluateChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, session: Session, model: Path | None = None) -> None:
+    def __init__(self, session: Session, links: Links, model: Path | None = None) -> None:
         super().__init__()
         self._session = session
         self._asked = 0
@@ -111,7 +114,7 @@ class EvaluateChoice(QWidget):
         self.folder.activated.connect(guarded(lambda _: self._edit()))
         self.split.currentIndexChanged.connect(guarded(lambda _: self._judge()))
         self.browse.clicked.connect(guarded(self._browse))
-        session.catalog.changed.connect(guarded(self.refill))
+        links.add(session.catalog.changed, guarded(self.refill))
         self._wanted = model or session.model_path
         self.refill()
 
@@ -138,6 +141,11 @@ class EvaluateChoice(QWidget):
             self._choose_model()
         elif row >= 0:
             self.model.setCurrentIndex(row)
+
+    def end(self) -> None:
+        """The dialog is closed: answers are awaited no longer."""
+        self._asked += 1
+        self._wait.stop()
 
     def set_theme(self, theme: Theme) -> None:
         self.browse.setIcon(icon("open", theme))

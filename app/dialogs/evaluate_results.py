@@ -160,6 +160,13 @@ class EvaluateResults(QWidget):
 
     # -- showing
 
+    @property
+    def shown(self) -> Evaluation | None:
+        """The evaluation at the present thresholds."""
+        if self.evaluated is None or self.thresholds is None:
+            return None
+        return self.evaluated.evaluation.at(self.thresholds)
+
     def show_evaluated(self, evaluated: Evaluated, in_force: Thresholds) -> None:
         """Show another evaluation, at the thresholds that are in force for its model."""
         self.evaluated, self._in_force = evaluated, in_force

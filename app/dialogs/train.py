@@ -34,6 +34,7 @@ from app.dialogs.mode_note import ModeNote
 from app.dialogs.train_report import report_lines, validation_line
 from app.dialogs.train_several import AlsoTrain, SeveralReport
 from app.jobs import Job
+from app.links import Links
 from app.panels.panel import label, rerole, scrolled
 from app.quantities import duration
 from app.session import Session
@@ -78,6 +79,7 @@ class TrainDialog(QDialog):
         super().__init__(parent)
         self._session, self._theme = session, theme
         self._job: Job | None = None
+        self._links = Links()
         self._started = 0.0
         self._finished: Callable[[], None] | None = None
         self.config: ConfigForm | None = None
@@ -93,12 +95,13 @@ class TrainDialog(QDialog):
         self._build_running()
         self._build_report()
         guarded = session.failures.guarded
-        session.jobs.progressed.connect(guarded(self._show_progress))
-        session.jobs.measured.connect(guarded(self._add_value))
-        session.workshop.trained.connect(guarded(self._show_report))
-        session.workshop.trained_several.connect(guarded(self._show_several))
-        session.workshop.prepared.connect(guarded(self._fill_methods))
-        session.weights.changed.connect(guarded(self._weights_changed))
+        self._links.add(session.jobs.progressed, guarded(self._show_progress))
+        self._links.add(session.jobs.measured, guarded(self._add_value))
+        self._links.add(session.workshop.trained, guarded(self._show_report))
+        self._links.add(session.workshop.trained_several, guarded(self._show_several))
+        self._links.add(session.workshop.prepared, guarded(self._fill_methods))
+        self._links.add(session.weights.changed, guarded(self._weights_changed))
+        self.finished.connect(self._links.cut)
         self._fill_methods()
 
     # -- the choice

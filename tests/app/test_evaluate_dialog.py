@@ -17,7 +17,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import evaluation_work, work
-from app.dialogs.evaluate import REPORT, EvaluateDialog
+from app.dialogs.evaluate import EvaluateDialog
+from app.dialogs.evaluate_report import REPORT
 from app.dialogs.question import Question
 from app.panels.library import MODEL
 from app.quantities import number
@@ -380,3 +381,20 @@ def test_scores_over_decades_are_dragged_on_a_logarithmic_axis(qtbot: QtBot) -> 
     plot.set_parts(np.zeros(0), np.array([1.0, 2.0]), 1.5)
     plot.set_threshold(1.5)
     assert plot.line.value() == pytest.approx(1.5)
+
+
+def test_a_closed_dialog_follows_nothing(results: Any, dialog: Any, window: Any, qtbot: QtBot, idle: Idle) -> None:
+    session, path = window.session, results.evaluated.request.model
+    failures: list[BaseException] = []
+    session.failures.happened.connect(failures.append)
+    dialog.choice._recognise()  # its answer comes when nobody waits for it any more
+    dialog.close()
+    qtbot.waitUntil(lambda: window.dialog(EvaluateDialog) is None)
+    qtbot.wait(5)
+    session.catalog.refresh()
+    session.change_thresholds(part=session.thresholds.part * 2)
+    session.choose_model(None)
+    session.choose_model(path)
+    idle(session)
+    qtbot.wait(5)
+    assert failures == []
