@@ -21,6 +21,10 @@ from core.workflow import Model
 METRICS = ("o_auroc", "p_auroc", "aupro_30")
 
 
+class ImpossibleError(ScanError):
+    """A scan of its sort cannot be altered so."""
+
+
 @dataclass(frozen=True)
 class Alteration:
     """One way and one level."""
@@ -54,14 +58,16 @@ class AlteredCategory(Category):
         Raises
         ------
         ScanError
-            If it cannot be read, or a scan of its sort cannot be altered so.
+            If it cannot be read.
+        ImpossibleError
+            If a scan of its sort cannot be altered so.
         """
         original = next(one for one in self.truths if (one.split, one.key) == (entry.split, entry.key))
         scan = super().load(original)
         rng = np.random.default_rng([self.seed, zlib.crc32(entry.key.encode())])
         altered = altered_scan(scan, self.alteration.kind, self.alteration.level, rng)
         if altered is None:
-            raise ScanError(f"{entry.key} cannot be altered so", "Leave this alteration out")
+            raise ImpossibleError(f"{entry.key} cannot be altered so", "Leave this alteration out")
         return altered
 
 
@@ -122,9 +128,7 @@ def _figures(model: Model, category: AlteredCategory, progress: Progress) -> dic
         "defects_found": 0,
         "failed": len(category.split("test")),
     }
-    try:
-        category.load(category.split("test")[0])
-    except ScanError:
+    if not _possible(category):
         return {**record, "possible": False}
     try:
         found = evaluate(model, category, progress=progress, resamples=0)
@@ -141,3 +145,16 @@ def _figures(model: Model, category: AlteredCategory, progress: Progress) -> dic
         "defects_found": confusion.defective[Verdict.REJECT],
         "failed": len(found.failures),
     }
+
+
+def _possible(category: AlteredCategory) -> bool:
+    """Whether scans of this sort can be altered so, by the first that can be read."""
+    for entry in category.split("test"):
+        try:
+            category.load(entry)
+        except ImpossibleError:
+            return False
+        except ScanError:  # the evaluation will say so
+            continue
+        return True
+    return True
