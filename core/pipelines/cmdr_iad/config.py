@@ -18,20 +18,26 @@ class CmdrIadConfig(Config):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
         "fast": {
+            "align": "auto",
             "side": 56,
+            "views_side": 96,
             "fill": True,
             "voxel_points": 12_000,
             "patches": 2000,
             "patch_points": 32,
-            "decoder2d_width": 96,
+            "standardise": True,
+            "decoder2d_width": 48,
             "decoder3d_width": 0.25,
-            "epochs": 15,
-            "smoothing2d_3": 2,
+            "epochs": 10,
+            "smoothing_errors": 1,
             "smoothing2d_5": 0,
             "smoothing2d_7": 0,
-            "smoothing_3": 2,
+            "relative": True,
+            "smoothing_3": 1,
             "smoothing_5": 0,
             "smoothing_7": 0,
+            "normalise": "none",
+            "normalise_part": False,
         },
     }
 
@@ -46,7 +52,7 @@ class CmdrIadConfig(Config):
     )
     align: Literal["none", "auto", "any"] = setting(
         "none",
-        "Whether scans are laid on one another: never, where that works well, or from any pose",
+        "Whether scans that are seen in views are laid on one another: never, where that works well, or from any pose",
         choices=("none", "auto", "any"),
         paper="none",
     )
@@ -59,11 +65,18 @@ class CmdrIadConfig(Config):
     )
     side: int = setting(
         224,
-        "Cells a side of the square grid that features lie on; several views share as many",
+        "Cells a side of the square that the sensor's grid is brought to",
         unit="cells",
         low=16,
         high=1024,
         paper=224,
+    )
+    views_side: int = setting(
+        224,
+        "The same of views; several share as many cells as a square of this side has",
+        unit="cells",
+        low=16,
+        high=1024,
     )
     views: int = setting(6, "Most views of a part that has no sensor grid", unit="views", low=1, high=26)
     fill: bool = setting(
@@ -133,11 +146,36 @@ class CmdrIadConfig(Config):
         choices=("squeeze_excite", "residual"),
         paper="squeeze_excite",
     )
+    dropout: float = setting(
+        0.1,
+        "Share of the networks' inner values that are left out at each step of training",
+        low=0.0,
+        high=0.9,
+        paper=0.1,
+    )
     epochs: int = setting(50, "Passes over the good scans", unit="epochs", low=1, high=1000, paper=50)
     learning_rate: float = setting(1e-3, "Step size of Adam", low=1e-6, high=0.1, paper=1e-3)
-    smoothing2d_3: int = setting(0, "Means over 3 x 3 cells of the 2D decoder's errors", low=0, high=20, paper=0)
+    smoothing_errors: int = setting(
+        0, "Means over 3 x 3 cells of every network's errors, before anything else", low=0, high=20, paper=0
+    )
     smoothing2d_5: int = setting(3, "Means over 5 x 5 cells of the 2D decoder's errors", low=0, high=20, paper=3)
     smoothing2d_7: int = setting(2, "Means over 7 x 7 cells after these", low=0, high=20, paper=2)
+    relative: bool = setting(
+        False,
+        "Whether an error counts by how far it exceeds what good parts have at the same place, for parts that lie "
+        "alike",
+        paper=False,
+    )
+    relative_reach: int = setting(
+        1,
+        "How far from a place the good parts may have had it, for parts that lie nearly alike",
+        unit="cells",
+        low=0,
+        high=10,
+    )
+    relative_scale: float = setting(
+        4.0, "Standard deviations above the good parts' mean by which an error counts e times as much", low=0.5, high=50
+    )
     gate_base: float = setting(4.0, "Steepness of the mapping's gate where nothing varies", low=0.0, high=50, paper=4.0)
     gate_slope: float = setting(
         2.0, "How much steeper it is where mapping errors vary more than usual", low=0.0, high=50.0, paper=2.0

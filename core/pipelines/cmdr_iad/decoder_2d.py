@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.pipelines.cmdr_iad.mapping import first_at_sources
+from core.pipelines.cmdr_iad.mapping import DROPOUT, first_at_sources
 from core.pipelines.cmdr_iad.spread import Spread
 
 HEADS = 8
-_DROPOUT = 0.1
 
 
 class WindowBlock(nn.Module):
@@ -25,21 +24,22 @@ class WindowBlock(nn.Module):
     ----------
     width, window : int
         The last window is padded; nothing attends to the padding.
+    dropout : float
     """
 
-    def __init__(self, width: int, window: int) -> None:
+    def __init__(self, width: int, window: int, dropout: float = DROPOUT) -> None:
         super().__init__()
         self.window = window
         self.norm = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, HEADS, dropout=_DROPOUT, batch_first=True)
-        self.dropout = nn.Dropout(_DROPOUT)
+        self.attention = nn.MultiheadAttention(width, HEADS, dropout=dropout, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
             nn.Linear(width, 2 * width),
             nn.GELU(),
-            nn.Dropout(_DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(2 * width, width),
-            nn.Dropout(_DROPOUT),
+            nn.Dropout(dropout),
         )
 
     def forward(self, values: Tensor) -> Tensor:
@@ -68,21 +68,22 @@ class Decoder2d(nn.Module):
         Of the hidden layers, 384 in the paper; a multiple of 24, so that heads and thirds are whole.
     window : int
         Positions of an attention window, 128 in the paper.
+    dropout : float
     """
 
-    def __init__(self, channels: int, *, width: int = 384, window: int = 128) -> None:
+    def __init__(self, channels: int, *, width: int = 384, window: int = 128, dropout: float = DROPOUT) -> None:
         super().__init__()
         third = width // 3
         self.first = nn.Linear(channels, width)
         self.project = nn.Sequential(
             nn.GELU(),
             nn.LayerNorm(width),
-            nn.Dropout(_DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(width, width),
             nn.GELU(),
             nn.LayerNorm(width),
         )
-        self.block = WindowBlock(width, window)
+        self.block = WindowBlock(width, window, dropout)
         sizes = (width, 2 * third, third, width)
         layers: list[nn.Module] = []
         for wide, narrow in itertools.pairwise(sizes):
@@ -91,7 +92,7 @@ class Decoder2d(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(width, 4 * width),
             nn.GELU(),
-            nn.Dropout(_DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(4 * width, channels),
             nn.LayerNorm(channels),
         )

@@ -66,16 +66,25 @@ class Decoder3d(nn.Module):
         Factor of the inner channels 768, 512, 256 and 128; the paper's is 1.
     gate : str
         ``squeeze_excite`` (published code) or ``residual`` (paper).
+    dropout : float
     """
 
-    def __init__(self, length: int, channels: int, *, width: float = 1.0, gate: Gate = "squeeze_excite") -> None:
+    def __init__(
+        self,
+        length: int,
+        channels: int,
+        *,
+        width: float = 1.0,
+        gate: Gate = "squeeze_excite",
+        dropout: float = _DROPOUT,
+    ) -> None:
         super().__init__()
         self.length = length
         latent = -(-length // SQUEEZE)
         inner = [max(8, round(width * size)) for size in _WIDTHS]
         self.gather = nn.Linear(latent * SQUEEZE, latent)
         self.norm = nn.LayerNorm(latent)
-        self.dropout = nn.Dropout(_DROPOUT)
+        self.dropout = nn.Dropout(dropout)
         self.mix = nn.Linear(latent, latent)
         self.mix_norm = nn.LayerNorm(latent)
         layers: list[nn.Module] = []

@@ -128,15 +128,14 @@ class Frame:
         pose_voxel = voxel_leaving(parts, size.diagonal, _POSE_POINTS)
         voxel = voxel_leaving(parts, size.diagonal, config.voxel_points) if config.voxel_points else 0.0
         clouds = [voxel_grid(part, pose_voxel).points for part in parts]
-        pose, transforms = CommonPose.learn(
-            clouds, config.align, runtime.seed, progress.part(0.3, 0.9, "aligning scans")
-        )
         on_sensor = config.grid == "sensor" and all(scan.organised for scan in scans)
+        align = "none" if on_sensor else config.align  # on its own grid a scan stays as the sensor saw it
+        pose, transforms = CommonPose.learn(clouds, align, runtime.seed, progress.part(0.3, 0.9, "aligning scans"))
         layout = None
         if not on_sensor:
             progress.update(0.9, "choosing views")
             placed = [transform_points(part, own) for part, own in zip(parts, transforms, strict=True)]
-            layout = ViewLayout.over(placed, _views(scans, placed, transforms, config, runtime), config.side)
+            layout = ViewLayout.over(placed, _views(scans, placed, transforms, config, runtime), config.views_side)
         radius = float(np.median([np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in parts]))
         apart = voxel or (layout.cell if layout is not None else _cell_of(scans[0], parts[0], config.side))
         return cls(mode, policy, size, radius, pose_voxel, voxel, apart, pose, layout), transforms

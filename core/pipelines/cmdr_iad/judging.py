@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
 from core.pipelines.cmdr_iad.described import Described
 from core.pipelines.cmdr_iad.fusion import Fused, Fusing, distance, divisor, fused, means
+from core.pipelines.cmdr_iad.levels import Levels
 from core.pipelines.cmdr_iad.networks import Networks, Task, told
 
 
@@ -21,6 +23,7 @@ class Judged:
     ----------
     valid : bool Tensor
     distances : dict of Task to Tensor
+        As they count: smoothed, and relative to good parts where the settings say so.
     fused : Fused, or None where only one modality is looked at
     score : Tensor
         Psi, smoothed, not divided by anything.
@@ -52,15 +55,27 @@ def distances(described: Described, networks: Networks) -> dict[Task, Tensor]:
     return maps
 
 
-def judge(described: Described, found: dict[Task, Tensor], mode: Mode, config: CmdrIadConfig) -> Judged:
-    """The maps of a part from its distances."""
+def valid_cells(described: Described) -> Tensor:
+    """(K, H, W) bool on the CPU."""
     valid = torch.zeros(described.length, dtype=torch.bool)
     valid[described.cells.cpu()] = True
-    valid = valid.view(described.shape)
-    maps = dict(found)
+    return valid.view(described.shape)
+
+
+def smoothed(found: Mapping[Task, Tensor], config: CmdrIadConfig) -> dict[Task, Tensor]:
+    """Distances after the means that precede the fusion; of the paper's, only those of the 2D decoder are any."""
+    maps = {task: means(one, (config.smoothing_errors, 0, 0)) for task, one in found.items()}
     if "rec_2d" in maps:
-        passes = (config.smoothing2d_3, config.smoothing2d_5, config.smoothing2d_7)
-        maps["rec_2d"] = means(maps["rec_2d"], passes)
+        maps["rec_2d"] = means(maps["rec_2d"], (0, config.smoothing2d_5, config.smoothing2d_7))
+    return maps
+
+
+def judge(
+    described: Described, found: Mapping[Task, Tensor], levels: Levels, mode: Mode, config: CmdrIadConfig
+) -> Judged:
+    """The maps of a part from its distances."""
+    valid = valid_cells(described)
+    maps = levels(smoothed(found, config), valid, config.relative_scale)
     steps = None
     if mode == "2d+3d":
         how = Fusing(config.gate_base, config.gate_slope, config.temperature, config.case)

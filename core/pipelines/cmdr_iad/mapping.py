@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from core.pipelines.cmdr_iad.spread import Spread
 
-_DROPOUT = 0.1
+DROPOUT = 0.1
+"""The published code's, in all networks."""
 
 
 class CrossModalMap(nn.Module):
@@ -17,9 +18,10 @@ class CrossModalMap(nn.Module):
     ----------
     given, wanted : int
         Channels of the features that it is given and that it tells.
+    dropout : float
     """
 
-    def __init__(self, given: int, wanted: int) -> None:
+    def __init__(self, given: int, wanted: int, *, dropout: float = DROPOUT) -> None:
         super().__init__()
         hidden = (given + wanted) // 2
         self.first = nn.Linear(given, hidden)
@@ -28,7 +30,7 @@ class CrossModalMap(nn.Module):
             nn.Linear(hidden, hidden),
             nn.GELU(),
             nn.LayerNorm(hidden),
-            nn.Dropout(_DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(hidden, hidden),
             nn.GELU(),
             nn.LayerNorm(hidden),

@@ -120,13 +120,13 @@ def told(task: Task, module: nn.Module, described: Described) -> tuple[Tensor, T
 
 def _made(task: Task, surface: int, image: int, length: int, config: CmdrIadConfig) -> nn.Module:
     if task == "map_2d":
-        return CrossModalMap(surface, image)
+        return CrossModalMap(surface, image, dropout=config.dropout)
     if task == "map_3d":
-        return CrossModalMap(image, surface)
+        return CrossModalMap(image, surface, dropout=config.dropout)
     if task == "rec_2d":
         width = max(24, config.decoder2d_width // 24 * 24)
-        return Decoder2d(image, width=width, window=config.window)
-    return Decoder3d(length, surface, width=config.decoder3d_width, gate=config.gate)
+        return Decoder2d(image, width=width, window=config.window, dropout=config.dropout)
+    return Decoder3d(length, surface, width=config.decoder3d_width, gate=config.gate, dropout=config.dropout)
 
 
 def _needed(features: Features | None) -> Features:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,10 +13,11 @@ from torch import Tensor
 from core.errors import ModelError, ScanError
 from core.pipelines.base import Pipeline
 from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
-from core.pipelines.cmdr_iad.described import Describer
+from core.pipelines.cmdr_iad.described import Described, Describer
 from core.pipelines.cmdr_iad.frame import NO_IMAGE, Frame, Part
-from core.pipelines.cmdr_iad.judging import Judged, distances, judge
-from core.pipelines.cmdr_iad.networks import Networks
+from core.pipelines.cmdr_iad.judging import distances, judge, smoothed, valid_cells
+from core.pipelines.cmdr_iad.levels import Level, Levels
+from core.pipelines.cmdr_iad.networks import TASKS, Networks, Task
 from core.pipelines.cmdr_iad.shown import shown_maps
 from core.pipelines.cmdr_iad.standard import Standards
 from core.pipelines.cmdr_iad.training import seeds, train
@@ -27,6 +28,15 @@ from core.scan import Scan
 from core.scores import ScoreMap, Scores
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A scan's part, its features, and how far each network is off, (K, H, W) by task."""
+
+    part: Part
+    described: Described
+    distances: Mapping[Task, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +51,7 @@ class _Fitted:
     describer: Describer
     standards: Standards
     networks: Networks
+    levels: Levels
     length: int
 
 
@@ -83,37 +94,63 @@ class CmdrIadPipeline(Pipeline):
             described = [standards(one) for one in described]
             length = described[0].length
             networks = self._networks(frame, standards, length)
-            train(networks, described, config, runtime, progress.part(0.3, 1.0))
+            train(networks, described, config, runtime, progress.part(0.3, 0.95))
+            progress.update(0.95, "measuring good parts")
+            levels = self._levels(described, networks)
         progress.update(1.0, "fitted")
-        self._fitted = _Fitted(frame.mode, frame, describer, standards, networks, length)
+        self._fitted = _Fitted(frame.mode, frame, describer, standards, networks, levels, length)
 
     def score(self, scan: Scan, progress: Progress) -> Scores:
         """See ``Pipeline.score``."""
+        look = self.look(scan, progress.part(0.0, 0.9))
+        progress.update(0.9, "weighing")
+        scores = self.weigh(look, self._require().mode, self.config)
+        progress.update(1.0, "scored")
+        return scores
+
+    def look(self, scan: Scan, progress: Progress) -> Look:
+        """How far every network is off on a scan: all that costs time.
+
+        Raises
+        ------
+        ScanError, RegistrationError
+        Cancelled
+        """
         fitted = self._require()
         with deterministic():
             progress.update(0.0, "finding the part")
             part = fitted.frame.part(scan, self.config, mode=fitted.mode)
-            progress.update(0.2, "describing it")
+            progress.update(0.3, "describing it")
             described = fitted.standards(fitted.describer(part, fitted.mode))
-            progress.update(0.6, "comparing it with what is told and rebuilt")
-            found = distances(described, fitted.networks)
-            progress.update(0.9, "weighing")
-            judged = judge(described, found, fitted.mode, self.config)
-            scores = self._scores(part, judged)
-        progress.update(1.0, "scored")
-        return scores
+            progress.update(0.7, "comparing it with what is told and rebuilt")
+            return Look(part, described, distances(described, fitted.networks))
 
-    def _scores(self, part: Part, judged: Judged) -> Scores:
+    def weigh(self, look: Look, mode: Mode, config: CmdrIadConfig, *, maps: bool = True) -> Scores:
+        """The scores of a scan that was looked at.
+
+        Parameters
+        ----------
+        look : Look
+        mode : str
+            Needs no more than the model was fitted with.
+        config : CmdrIadConfig
+            Its settings of fusion, smoothing and normalisation count.
+        maps : bool
+            Whether the maps of the inner working are wanted too.
+        """
+        part = look.part
+        found = {task: look.distances[task] for task in TASKS[mode]}
+        judged = judge(look.described, found, self._require().levels, mode, config)
         held = judged.valid.numpy()
 
         def at_points(values: Tensor) -> Floats:
             return part.to_scan(part.raster.to_points(values.numpy(), held, part.points))
 
-        maps = {
+        shown = {
             key: ScoreMap(at_points(one.values), one.title, one.kind, one.help, one.ends)
-            for key, one in shown_maps(judged).items()
+            for key, one in (shown_maps(judged) if maps else {}).items()
         }
-        return Scores(at_points(judged.score / judged.points_over), judged.part, maps)
+        return Scores(at_points(judged.score / judged.points_over), judged.part, shown)
 
     def lacks(self, scan: Scan) -> str | None:
         """See ``Pipeline.lacks``."""
@@ -127,9 +164,7 @@ class CmdrIadPipeline(Pipeline):
         if fitted is None or fitted.mode != "2d+3d":
             return None
         less = CmdrIadPipeline(self.config, self.runtime)
-        less._fitted = _Fitted(
-            "3d", fitted.frame, fitted.describer, fitted.standards, fitted.networks.of("3d"), fitted.length
-        )
+        less._fitted = replace(fitted, mode="3d", networks=fitted.networks.of("3d"))
         return less
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -139,6 +174,7 @@ class CmdrIadPipeline(Pipeline):
             "frame": fitted.frame.state(),
             "standards": fitted.standards.state(),
             "networks": fitted.networks.state(),
+            "levels": fitted.levels.state(),
         }
         state = joined(groups) | packed_weights(self.weights)
         state["mode"] = packed(fitted.mode)
@@ -164,7 +200,10 @@ class CmdrIadPipeline(Pipeline):
             networks = self._networks(frame, standards, length).of(mode)  # type: ignore[arg-type]
             networks.load(below(state, "networks"))
             networks = networks.to(self.runtime.device)
-        self._fitted = _Fitted(mode, frame, describer, standards, networks, length)  # type: ignore[arg-type]
+            levels = Levels.from_state(below(state, "levels"), tuple(networks.modules))
+            if self.config.relative and not levels.levels:
+                raise KeyError("levels")
+        self._fitted = _Fitted(mode, frame, describer, standards, networks, levels, length)  # type: ignore[arg-type]
 
     @property
     def weights(self) -> Mapping[str, str]:
@@ -177,6 +216,19 @@ class CmdrIadPipeline(Pipeline):
     def _networks(self, frame: Frame, standards: Standards, length: int) -> Networks:
         sizes = standards.channels
         return Networks.made(frame.mode, *sizes, length, self.config, seeds(self.runtime))
+
+    def _levels(self, described: Sequence[Described], networks: Networks) -> Levels:
+        """How far off the networks are on the good parts, if errors are to be relative to that."""
+        if not self.config.relative:
+            return Levels({})
+        found = [smoothed(distances(one, networks), self.config) for one in described]
+        valid = [valid_cells(one) for one in described]
+        return Levels(
+            {
+                task: Level.learn([one[task] for one in found], valid, self.config.relative_reach)
+                for task in networks.modules
+            }
+        )
 
     def _require(self) -> _Fitted:
         if self._fitted is None:
