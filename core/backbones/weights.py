@@ -35,8 +35,8 @@ class WeightSet:
     title : str
         For people.
     architecture : str
-        The network it belongs to: ``point_mae``, ``wide_resnet50_2``, ``resnet18``, ``vit_base_patch8`` or
-        ``pointnet_sdf``.
+        The network it belongs to: ``point_mae``, ``wide_resnet50_2``, ``resnet18``, ``vit_base_patch8``,
+        ``pointnet_sdf`` or ``dus_net``.
     licence, source : str
         Under which terms it is published, and where it comes from.
     path : Path, optional
@@ -204,6 +204,14 @@ _KNOWN = (
         "pointnet_sdf-nominal",
         "Patch distance field of IAENet's 3D expert, trained by Nominal on procedural shapes",
         "pointnet_sdf",
+        "Apache-2.0",
+        _OWN_SOURCE,
+        terms=_OWN,
+    ),
+    WeightSet(
+        "dus_net-nominal",
+        "DUS-Net, trained by Nominal on procedural shapes",
+        "dus_net",
         "Apache-2.0",
         _OWN_SOURCE,
         terms=_OWN,

@@ -32,6 +32,7 @@ LESS_WORK = {
     "samples": 3,
     "iaf_epochs": 3,
     "steps": 1,
+    "up_steps": 1,
     "background": "none",
     "chunk_side": 16,
     "trees": 10,
