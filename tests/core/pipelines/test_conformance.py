@@ -34,6 +34,7 @@ LESS_WORK = {
     "steps": 1,
     "up_steps": 1,
     "background": "none",
+    "views_side": 32,
     "chunk_side": 16,
     "trees": 10,
 }
