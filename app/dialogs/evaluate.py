@@ -79,7 +79,7 @@ class EvaluateDialog(QDialog):
         self._links.add(session.jobs.progressed, guarded(self._show_progress))
         self._links.add(session.jobs.changed, guarded(self._show_waiting))
         self._links.add(session.thresholds_changed, guarded(self._show_in_force))
-        self._links.add(session.undo_stack.indexChanged, guarded(lambda _: self._show_in_force()))
+        self._links.add(session.undo_stack.indexChanged, guarded(self._show_in_force))
         self.finished.connect(self._end)
         self.set_theme(theme)
         self._check()
@@ -310,7 +310,7 @@ class EvaluateDialog(QDialog):
     def _choose_again(self) -> None:
         self.pages.setCurrentIndex(_CHOICE)
 
-    def _show_in_force(self) -> None:
+    def _show_in_force(self, *_: object) -> None:
         evaluated = self.results.evaluated
         if evaluated is not None:
             self.results.set_in_force(self._session.thresholds_of(evaluated.request.model, evaluated.calibrated))

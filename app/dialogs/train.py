@@ -32,7 +32,7 @@ from app.dialogs.config_form import ConfigForm
 from app.dialogs.feature_note import FeatureNote
 from app.dialogs.mode_note import ModeNote
 from app.dialogs.train_report import report_lines, validation_line
-from app.dialogs.train_several import AlsoTrain, SeveralReport
+from app.dialogs.train_several import AlsoTrain, SeveralReport, reason
 from app.jobs import Job
 from app.links import Links
 from app.panels.panel import label, rerole, scrolled
@@ -465,12 +465,17 @@ class TrainDialog(QDialog):
             validation_line(measured),
         ]
         self.report.setText("\n".join(lines))
-        failed = [outcome for outcome in outcomes if outcome.card is None]
+        titles = {method.id: method.title for method in self._session.workshop.methods}
+        failed = (outcome for outcome in outcomes if outcome.card is None)
         self.verdict_note.setText(
-            self.tr("⚠ {n} could not be trained; the reason stands in the row.").format(n=len(failed)) if failed else ""
+            "\n".join(
+                self.tr("⚠ {method} was not trained. {why}").format(
+                    method=titles.get(outcome.choice.pipeline, outcome.choice.pipeline), why=reason(outcome)
+                )
+                for outcome in failed
+            )
         )
         rerole(self.verdict_note, "warning")
-        titles = {method.id: method.title for method in self._session.workshop.methods}
         best = best_of([outcome.validation for outcome in outcomes])
         self.several.show_outcomes(outcomes, best, titles, self._theme)
         self.several.show()

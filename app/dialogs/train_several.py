@@ -93,7 +93,7 @@ class AlsoTrain(QWidget):
 
 
 class SeveralReport(QTreeWidget):
-    """One row a method: how it did on validation parts, its threshold, its time, or why there is no model."""
+    """One row a method: how it did on validation parts, its threshold, its time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,12 +124,10 @@ class SeveralReport(QTreeWidget):
             item = QTreeWidgetItem([title])
             self.addTopLevelItem(item)
             if outcome.calibration is None:
-                error = outcome.error
-                text = str(error) if isinstance(error, NominalError) else f"{type(error).__name__}: {error}"
                 item.setIcon(0, colored("warning", theme.review))
-                item.setText(1, text)
-                item.setToolTip(1, text)
-                item.setFirstColumnSpanned(False)
+                item.setText(1, self.tr("not trained"))
+                item.setTextAlignment(1, Qt.AlignmentFlag.AlignCenter)
+                item.setToolTip(1, reason(outcome))
                 continue
             value = outcome.validation
             known = value is not None and value.low == value.low
@@ -152,3 +150,9 @@ class SeveralReport(QTreeWidget):
         """The rows."""
         rows = (self.topLevelItem(row) for row in range(self.topLevelItemCount()))
         return [tuple(item.text(c) for c in range(5)) for item in rows if item is not None]
+
+
+def reason(outcome: Outcome) -> str:
+    """Why there is no model."""
+    error = outcome.error
+    return str(error) if isinstance(error, NominalError) else f"{type(error).__name__}: {error}"

@@ -211,8 +211,12 @@ class LibraryPanel(Panel):
         item = self._item(model_title(entry), MODEL, entry.path, drawing)
         item.setToolTip(model_tip(entry))
         if best:
-            item.setText(self.tr("{model} · best on validation").format(model=item.text()))
+            name, separator, day = item.text().rpartition(" · ")  # the day may be cut off where the panel is narrow
+            text = self.tr("★ {model} · best on validation").format(model=name or day)
+            item.setText(f"{text}{separator}{day}" if separator else text)
             item.setIcon(colored(drawing, self.theme.accept))
+            tip = self.tr("Best on validation of the models that were measured on the same parts.")
+            item.setToolTip(f"{tip}\n{item.toolTip()}")
         return item
 
     def _scan_item(self, entry: ScanEntry, text: str) -> QStandardItem:

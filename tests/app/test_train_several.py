@@ -78,7 +78,8 @@ def test_the_dialog_trains_all_that_are_ticked_and_the_best_is_marked(dialog: An
     assert seeing[0] == "Stub: best"
     assert seeing[1].startswith("O-AUROC")
     assert blind[0] == "Blind"
-    assert "It is bent" in bent[1]
+    assert bent[:2] == ("Bent", "not trained")
+    assert "Bent was not trained. It is bent" in dialog.verdict_note.text()
     models = session.catalog.models("plate")
     assert len(models) == 3
     best = best_models(models)
@@ -96,7 +97,7 @@ def test_the_library_marks_the_best(dialog: Any, idle: Idle) -> None:
     dialog.start.click()
     idle(session)
     marked = [item for item in library._items() if "best on validation" in item.text()]
-    assert [item.text().split(" · ")[0] for item in marked] == ["Stub fast"]
+    assert [item.text().split(" · ")[0] for item in marked] == ["★ Stub fast"]
     assert "O-AUROC" in marked[0].toolTip()
     assert "made defects" in marked[0].toolTip()
 
