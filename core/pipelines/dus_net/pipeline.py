@@ -156,8 +156,9 @@ class DusNetPipeline(Pipeline):
         )
 
     def _measured(self, fitted: _Fitted, placed: Placed, made: Reconstruction) -> Measured:
-        hints = hinted([placed], made.points)
-        if fitted.surface is not None:
+        if fitted.surface is None:
+            hints = hinted([placed], made.points)
+        else:
             hints = fitted.surface.normals[nearest(fitted.surface.points, made.points, 1)[1][:, 0]]
         return measured(placed.points, made.points, hints, self.config.border)
 

@@ -105,6 +105,16 @@ def test_another_part_is_refused_and_not_scored(fitted: Fit) -> None:
         fitted().score(Scan(np.float32(0.001) * stranger, name="small"), Progress())
 
 
+@pytest.mark.gpu
+def test_cuda_says_what_the_cpu_says(fitted: Fit, part: Part) -> None:
+    scan = part(57, depth=1.0)
+    model = DusNetPipeline(fitted().config, Runtime(torch.device("cuda"), seed=1))
+    model.load_state(fitted().state())
+    here, there = (one.score(scan, Progress()) for one in (fitted(), model))
+    assert np.quantile(np.abs(here.points - there.points), 0.99) < 0.02 * float(np.ptp(here.points))
+    assert there.object == pytest.approx(here.object, rel=0.02)
+
+
 def test_one_good_scan_is_too_few(part: Part) -> None:
     model = DusNetPipeline(DusNetConfig.preset("fast"), Runtime(torch.device("cpu")))
     with pytest.raises(ScanError, match="needs 2"):
