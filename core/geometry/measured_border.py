@@ -41,6 +41,8 @@ _FAR = 2.5
 """Neighbours farther than this many usual farthest-neighbour distances are of another piece."""
 _COMPANY = 3
 """A border is a line: a border point has at least this many others among its neighbours."""
+_SLACK = 2.0
+"""Steps by which a border point may be farther from a point beyond the border than the nearest surface point."""
 _NORMAL_POINTS = 16
 _X, _Y = np.array([1, 0, 0], np.float32), np.array([0, 1, 0], np.float32)
 _CHUNK = 1 << 16
@@ -155,12 +157,18 @@ def beyond_border(
     level : float
         How steeply the surface may go on beyond its border: height over distance aside. 1 is 45 degrees.
     """
-    points = as_points(points)
-    at = border.at[found.near]
-    nearest_border = np.take_along_axis(found.near, at.argmax(axis=1)[:, None], axis=1)[:, 0]
-    out = np.einsum("qc,qc->q", points - surface.points[nearest_border], border.outward[nearest_border])
-    beside = at.any(axis=1) & (found.aside > 0) & (out > 0)
-    result: NDArray[np.bool_] = beside & (np.abs(found.height) <= level * out)
+    result = np.zeros(len(points), np.bool_)
+    rows = np.flatnonzero(found.aside > 0)
+    rim = np.flatnonzero(border.at)
+    if not len(rows) or not len(rim):
+        return result
+    asked = as_points(points)[rows]
+    away, nearest_rim = cKDTree(surface.points[rim]).query(asked, workers=-1)
+    own = rim[nearest_rim]
+    least = np.linalg.norm(asked - surface.points[found.near[rows, 0]], axis=1)
+    out = np.einsum("qc,qc->q", asked - surface.points[own], border.outward[own])
+    beside = (away <= least + _SLACK * surface.step) & (out > 0)
+    result[rows] = beside & (np.abs(found.height[rows]) <= level * out)
     return result
 
 

@@ -24,7 +24,7 @@ from core.progress import Progress
 Array = NDArray[np.float32]
 
 _NORMAL_POINTS = 16
-_JOINED = 3.0
+_JOINED = 5.0
 """Points nearer than this many steps are of one piece."""
 _SPREAD_SCANS = 64
 """At most this many scans, evenly chosen, say how much good parts spread."""
