@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +75,6 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     from core.pipelines import registry
 
     names = {cls.id: f"{__name__}:{cls.__name__}" for cls in (Heights, Slopes)}
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[Heights.__module__])
     monkeypatch.setattr(registry, "_PIPELINES", names)
 
 
