@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 _DRAWN = 40_000
 """Most points that are drawn: more do not show at this size."""
-_LOOKED_AT = 4_000
+_LOOKED_AT = 15_000
 """Points that decide from where to look."""
 _OVERSAMPLED = 2
 _NEIGHBORS = 16
@@ -31,7 +31,9 @@ _INTEREST = 0.01
 _SIDES = np.r_[0:6, 18:26]
 """Of the viewing directions those to faces and corners."""
 _MARGIN = 1.06
-_CHOICE_SIZE = 96
+_CHOICE_SIZE = 128
+_WHOLE = {True: 0.001, False: 0.05}
+"""What a pixel of the part counts for against one of what matters: of known defects, and of high scores alone."""
 _BLUR = 2.0
 """Pixels, before the picture is scaled down, over which neighbouring points' scores are averaged."""
 
@@ -87,19 +89,23 @@ def _telling_view(
     if not len(few):
         known = np.nan_to_num(values, nan=-np.inf)
         few = np.argsort(-known, kind="stable")[: max(1, round(_INTEREST * len(points)))]
-    few = few[np.unique(np.linspace(0, len(few) - 1, min(_LOOKED_AT // 4, len(few))).astype(np.int64))]
-    both = np.concatenate([some, few])
-    weight = np.concatenate([np.full(len(some), 0.1 / len(some)), np.full(len(few), 1.0 / len(few))])
+    matters = np.zeros(len(points), bool)
+    matters[few] = True
+    keep = np.union1d(some, few)
+    points, normals, matters = points[keep], normals[keep], matters[keep]
     center = (points.min(axis=0) + points.max(axis=0)) / 2.0
     extent = max(float(np.ptp(points, axis=0).max()), 1e-12)
-    splat = closing_splat(points[some], extent, _CHOICE_SIZE)
+    splat = closing_splat(points, extent, _CHOICE_SIZE)
+    whole = _WHOLE[bool(marked.any())]
     best, found = -1.0, np.eye(3)
     for direction in viewing_directions()[_SIDES]:
         view = view_along(direction)
-        picture = render_normals(
-            points[both], normals[both], view=view, size=_CHOICE_SIZE, splat=splat, center=center, extent=extent
-        )
-        told = float((weight * picture.visible * np.abs(normals[both] @ view[2])).sum())
+        index = render_normals(
+            points, normals, view=view, size=_CHOICE_SIZE, splat=splat, center=center, extent=extent
+        ).index
+        shown = index[index >= 0]
+        flat = np.abs(normals[shown] @ view[2])  # the squares of points seen aslant cover more than there is
+        told = float((flat * (matters[shown] + whole)).sum())
         if told > best:
             best, found = told, view
     return found
