@@ -99,7 +99,7 @@ class Stopwatch:
 def pipeline_stages(
     pipeline: str,
     preset: str,
-    steps: Sequence[tuple[ModuleType, str]],
+    steps: Sequence[tuple[ModuleType | type, str]],
     points: int,
     runs: int,
     runtime: Runtime,
@@ -113,8 +113,8 @@ def pipeline_stages(
     Parameters
     ----------
     pipeline, preset : str
-    steps : sequence of (module, name)
-        Functions by the module that calls them under that name. A step that calls another one shows the peak since.
+    steps : sequence of (module or class, name)
+        Functions by the module that calls them under that name, and methods by their class. A step that calls another one shows the peak since.
     points, runs : int
         Of the inspected scan; how often it is inspected.
     runtime : Runtime
@@ -134,7 +134,7 @@ def pipeline_stages(
 
 
 def stages_of(
-    work: Callable[[], object], steps: Sequence[tuple[ModuleType, str]], points: int, runs: int, runtime: Runtime
+    work: Callable[[], object], steps: Sequence[tuple[ModuleType | type, str]], points: int, runs: int, runtime: Runtime
 ) -> list[Timing]:
     """Times of named steps within ``work``, and of the whole of it.
 
@@ -208,7 +208,7 @@ def _finished(device: torch.device) -> None:
 
 @contextmanager
 def _replaced(
-    steps: Sequence[tuple[ModuleType, str]], by: Callable[[Callable[..., Any], str], Callable[..., Any]]
+    steps: Sequence[tuple[ModuleType | type, str]], by: Callable[[Callable[..., Any], str], Callable[..., Any]]
 ) -> Iterator[None]:
     originals = [(module, name, getattr(module, name)) for module, name in steps]
     for module, name, original in originals:
