@@ -32,11 +32,12 @@ def test_beyond_the_highest_good_score_the_surprise_goes_on_as_the_tail_says():
     assert law(np.array([4.0 + 2 * z]))[0] == pytest.approx(math.log(5) + 2 * math.log(1 + z / 2))
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6)), st.integers(0, 2**32 - 1))
 def test_the_surprise_never_falls(good, seed):
     law = Surprise.of(good)
     tried = np.sort(np.random.default_rng(seed).uniform(good.min() - 10, good.max() + 10, 50))
-    assert (np.diff(law(tried)) >= 0).all()
+    assert (np.diff(law(tried)) >= -1e-12).all()  # but for rounding
     assert np.isfinite(law(tried)).all()
 
 
