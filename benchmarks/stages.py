@@ -114,7 +114,8 @@ def pipeline_stages(
     ----------
     pipeline, preset : str
     steps : sequence of (module or class, name)
-        Functions by the module that calls them under that name, and methods by their class. A step that calls another one shows the peak since.
+        Functions by the module that calls them under that name, and methods by their class. A step that calls another
+        one shows the peak since.
     points, runs : int
         Of the inspected scan; how often it is inspected.
     runtime : Runtime
