@@ -70,9 +70,9 @@ class Nominal:
         They lie beyond the open border, level with it (``beyond_border``), in a connected piece that goes on for more
         than ``reach``. A smaller one is a burr: it is judged, by how far good scans too end here or there.
         """
-        beside = beyond_border(self.surface, self.border, points, found)
-        if not (beside & (found.aside > reach)).any():
+        if not (found.aside > reach).any():
             return np.zeros(len(points), np.bool_)
+        beside = beyond_border(self.surface, self.border, points, found)
         rows = np.flatnonzero(beside)
         pieces = dbscan(points[rows], _JOINED * self.step, 1)
         far = np.unique(pieces[found.aside[rows] > reach])
