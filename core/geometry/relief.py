@@ -58,5 +58,5 @@ def _steps(cloud: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
 
 
 def _mean_direction(steps: NDArray[np.float32]) -> NDArray[np.float64]:
-    mean = np.nanmean(steps, axis=(0, 1), dtype=np.float64)
-    return mean / max(float(np.linalg.norm(mean)), 1e-12)
+    mean = np.asarray(np.nanmean(steps, axis=(0, 1), dtype=np.float64))
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))

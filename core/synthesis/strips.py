@@ -143,7 +143,8 @@ def make_strip(seed: int, defects: Sequence[str] = (), *, lines: int = 2000, col
     if lines < 100 or columns < 60:
         raise ValueError(f"{lines} lines of {columns} points are too few for a strip")
     rng = np.random.default_rng([seed, 1])
-    x, y = PITCH * np.arange(lines)[:, None], PITCH * np.arange(columns)[None, :]
+    x: Image = PITCH * np.arange(lines, dtype=np.float64)[:, None]
+    y: Image = PITCH * np.arange(columns, dtype=np.float64)[None, :]
     edge = _EDGE * y[0, -1] + 0.15 * _waves(x, rng, 120.0) + 0.05 * _waves(x, rng, 15.0)
     face = _Face(x, y, edge)
     good = face.surface(edge) + 0.1 * _waves(x, rng, 200.0) + _texture(face, rng)

@@ -96,11 +96,11 @@ def extents(points: Floats) -> Floats:
     return np.asarray(np.ptp(points, axis=1), np.float32)
 
 
-def common_boxes(points: Floats, size: Floats) -> Floats:
-    """Chunks (K, P, 3) about their mean, divided by half of ``size`` (3,): the same scale for all chunks.
+def common_boxes(points: Floats, size: float) -> Floats:
+    """Chunks (K, P, 3) about their mean, divided by half of ``size``: the same scale for all chunks and axes.
 
-    Unlike in ``unit_boxes`` a chunk with a spike keeps the scale of the rest, and a chunk that is too high as a whole
-    looks so.
+    Unlike in ``unit_boxes`` shapes keep their angles, a chunk with a spike keeps the scale of the rest, and a chunk
+    that is too high as a whole looks so.
     """
     middle = points.mean(axis=1, keepdims=True, dtype=np.float64)
-    return np.asarray((points - middle) * 2.0 / np.maximum(size, 1e-12), np.float32)
+    return np.asarray((points - middle) * 2.0 / max(size, 1e-12), np.float32)

@@ -19,10 +19,17 @@ class StripsConfig(Config):
         "paper": {},
         "fast": {
             "trees": 50,
+            "show_outliers": False,
             "training_chunks": 160,
+            "scaling": "category",
+            "standardise": True,
             "layers": "last",
             "width": 0.25,
             "epochs": 20,
+            "smoothing_5": 5,
+            "smoothing_7": 3,
+            "scale": "none",
+            "top": 0.1,
         },
     }
 
@@ -74,7 +81,7 @@ class StripsConfig(Config):
     )
     scaling: Literal["chunk", "category"] = setting(
         "chunk",
-        "Whether every chunk is stretched to the same box, or all by the usual size of good ones",
+        "Whether every chunk is stretched to the same box, or all keep their shape in the scale of good ones",
         choices=("chunk", "category"),
         paper="chunk",
     )
@@ -91,6 +98,11 @@ class StripsConfig(Config):
         "all", "Outputs of Point-MAE that are used: of blocks 4, 8 and 12, or the last", choices=("all", "last"),
         paper="all",
     )  # fmt: skip
+    standardise: bool = setting(
+        False,
+        "Whether each feature is brought to mean 0 and deviation 1 over the good chunks before anything is compared",
+        paper=False,
+    )
     patches: int = setting(96, "Patches of a chunk", unit="patches", low=8, high=1024, paper=96)
     patch_points: int = setting(32, "Points of a patch", unit="points", low=4, high=256, paper=32)
     width: float = setting(

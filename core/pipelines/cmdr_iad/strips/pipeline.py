@@ -19,6 +19,7 @@ from core.pipelines.cmdr_iad.strips.config import StripsConfig
 from core.pipelines.cmdr_iad.strips.describing import ChunkDescriber, Described
 from core.pipelines.cmdr_iad.strips.prelabel import outliers
 from core.pipelines.cmdr_iad.strips.scoring import distances, scaled, smoothed_maps
+from core.pipelines.cmdr_iad.strips.standard import TokenStandard
 from core.pipelines.cmdr_iad.strips.training import new_decoder, train_decoder
 from core.pipelines.part_score import top_mean
 from core.pipelines.state import below, joined, packed, packed_weights, reading, text, verify_weights
@@ -37,14 +38,16 @@ class _Fitted:
     Attributes
     ----------
     describer : ChunkDescriber
+    standard : TokenStandard
     decoder : Decoder3d
-    size : (3,) float32
-        Middle of the good chunks' extents, in mm.
+    size : float
+        The largest of the good chunks' usual extents, in mm.
     """
 
     describer: ChunkDescriber
+    standard: TokenStandard
     decoder: Decoder3d
-    size: Floats
+    size: float
 
 
 class StripsPipeline(Pipeline):
@@ -77,16 +80,18 @@ class StripsPipeline(Pipeline):
         config, runtime = self.config, self.runtime
         with deterministic():
             raw = self._good_chunks(scans, progress.part(0.0, 0.2, "choosing good chunks"))
-            size = np.median(extents(raw), axis=0).astype(np.float32)
+            size = float(np.median(extents(raw), axis=0).max())
             describer = ChunkDescriber(config, runtime)
             boxed = self._boxed(raw, size)
             described = [
                 describer.describe(chunk)
                 for chunk in progress.part(0.2, 0.5).over(boxed, "describing chunk {i} of {n}")
             ]
-            decoder = train_decoder(described, describer, config, runtime, progress.part(0.5, 1.0))
+            standard = TokenStandard.learn(described, plain=not config.standardise)
+            good = [standard(chunk) for chunk in described]
+            decoder = train_decoder(good, describer, config, runtime, progress.part(0.5, 1.0))
         progress.update(1.0, "fitted")
-        self._fitted = _Fitted(describer, decoder, size)
+        self._fitted = _Fitted(describer, standard, decoder, size)
 
     def _good_chunks(self, scans: Sequence[Scan], progress: Progress) -> Floats:
         """(K, P, 3) chunks of the good scans, in mm, without those that hold many outliers."""
@@ -117,7 +122,7 @@ class StripsPipeline(Pipeline):
             seed=self.runtime.seed,
         )
 
-    def _boxed(self, chunks: Floats, size: Floats) -> Floats:
+    def _boxed(self, chunks: Floats, size: float) -> Floats:
         return unit_boxes(chunks) if self.config.scaling == "chunk" else common_boxes(chunks, size)
 
     def score(self, scan: Scan, progress: Progress) -> Scores:
@@ -147,7 +152,8 @@ class StripsPipeline(Pipeline):
         raw, judged = [], []
         starts = range(0, len(boxed), config.batch)
         for start in progress.over(starts, "rebuilding {i} of {n}"):
-            described = [fitted.describer.describe(chunk) for chunk in boxed[start : start + config.batch]]
+            batch = boxed[start : start + config.batch]
+            described = [fitted.standard(fitted.describer.describe(chunk)) for chunk in batch]
             with torch.no_grad():
                 found = self._distances(fitted, described)
                 calm = smoothed_maps(found, config.chunk_side, config.smoothing_5, config.smoothing_7)
@@ -174,8 +180,8 @@ class StripsPipeline(Pipeline):
         """See ``Pipeline.state``."""
         fitted = self._require()
         tensors = {name: tensor.cpu().numpy() for name, tensor in fitted.decoder.state_dict().items()}
-        return joined({"decoder": tensors}) | {
-            "size": fitted.size,
+        return joined({"decoder": tensors, "standard": fitted.standard.state()}) | {
+            "size": np.array(fitted.size),
             "features": packed(fitted.describer.features.name),
             **packed_weights(self.weights),
         }
@@ -188,8 +194,9 @@ class StripsPipeline(Pipeline):
             describer = ChunkDescriber(self.config, self.runtime, text(state["features"]))
             decoder = new_decoder(self.config, describer.channels)
             decoder.load_state_dict({name: torch.as_tensor(v) for name, v in below(state, "decoder").items()})
-            size = np.asarray(state["size"], np.float32)
-        self._fitted = _Fitted(describer, decoder.to(self.runtime.device).eval(), size)
+            standard = TokenStandard.from_state(below(state, "standard"))
+            size = float(state["size"])
+        self._fitted = _Fitted(describer, standard, decoder.to(self.runtime.device).eval(), size)
 
     @property
     def weights(self) -> Mapping[str, str]:

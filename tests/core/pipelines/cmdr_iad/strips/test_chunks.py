@@ -50,8 +50,9 @@ def test_boxes_of_the_facts() -> None:
     columns = np.array([[0, 1, 0.5], [0, 10, 5], [5, 5, 5]], np.float32)
     expected = np.array([[-1, 1, 0], [-1, 1, 0], [-1, -1, -1]], np.float32)
     assert np.allclose(unit_boxes(columns.T[None])[0].T, expected)
-    common = common_boxes(columns.T[None], np.array([1, 10, 2], np.float32))[0]
-    assert np.allclose(common[:, 0], [-1, 1, 0])
+    common = common_boxes(columns.T[None], 10.0)[0]
+    assert np.allclose(common[:, 0], [-0.1, 0.1, 0.0])
+    assert np.allclose(common[:, 1], [-1, 1, 0])
     assert np.allclose(common[:, 2], 0)
 
 
