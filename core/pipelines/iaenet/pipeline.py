@@ -186,11 +186,8 @@ class IaenetPipeline(Pipeline):
         else:
             part = chosen.object(fitted.scaling(of_the_part(look.maps, config.object_share)[None])[0])
         shown: dict[str, tuple[NDArray[Any], str, Any, str]] = {
-            "x1": (look.maps[:, 0], "3D expert (X1)", "score", "Distance from the surface rebuilt from good patches"),
-            "x2": (
-                look.maps[:, 1], "2D expert (X2)", "score",
-                "How unlike the picture of this place is to what is rebuilt from good pictures",
-            ),
+            "x1": (look.maps[:, 0], "3D expert (X1)", "score", _said_of_x1(config)),
+            "x2": (look.maps[:, 1], "2D expert (X2)", "score", _said_of_x2(config)),
             "s1": (importance[:, 0], "Trust in 3D (S1)", "weight", "Share of the 3D expert in the decision here"),
             "s2": (importance[:, 1], "Trust in 2D (S2)", "weight", "Share of the 2D expert in the decision here"),
             "selection": (
@@ -216,6 +213,19 @@ class IaenetPipeline(Pipeline):
             for key, (values, title, kind, help) in shown.items()
         }
         return Scores(points, part, maps)
+
+
+def _said_of_x1(config: IaenetConfig) -> str:
+    usual = ", held against what is usual for such patches" if config.relative else ""
+    if config.x1 == "residual":
+        return f"How far the code of the patches around is from good ones{usual}"
+    unit = "mm" if config.distance_unit == "scan" else "sizes of a patch"
+    return f"Distance from the surface rebuilt from good patches{usual}, in {unit}"
+
+
+def _said_of_x2(config: IaenetConfig) -> str:
+    usual = ", less what is usual for such places" if config.relative_2d else ""
+    return f"How unlike the picture of this place is to what is rebuilt from good pictures{usual}"
 
 
 _ENDS = {
