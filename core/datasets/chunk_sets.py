@@ -182,7 +182,7 @@ def _read(path: Path, file: h5py.File, unit: str) -> ChunkSet:
         raise ScanError(f"{path} holds {count:,} chunks of {size:,} points", f"Store 1 to {POINT_LIMIT:,} points")
     label, mask = named(_LABEL, (count,)), named(_MASK, (count, size))
     marked = np.zeros((count, size), bool) if mask is None else np.asarray(mask[()]).reshape(count, size) != 0
-    bad = marked.any(axis=1) if label is None else np.asarray(label[()]).reshape(count) != 0
+    bad = np.asarray(marked.any(axis=1) if label is None else np.asarray(label[()]).reshape(count) != 0)
     owner, names = named(("scan",), (count,)), named(("names",), ())
     own = named(("own",), (count,))
     if owner is not None and names is not None:

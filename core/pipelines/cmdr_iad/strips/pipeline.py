@@ -85,7 +85,7 @@ class StripsPipeline(Pipeline):
             boxed = self._boxed(raw, size)
             described = [
                 describer.describe(chunk)
-                for chunk in progress.part(0.2, 0.5).over(boxed, "describing chunk {i} of {n}")
+                for chunk in progress.part(0.2, 0.5).over(list(boxed), "describing chunk {i} of {n}")
             ]
             standard = TokenStandard.learn(described, plain=not config.standardise)
             good = [standard(chunk) for chunk in described]
