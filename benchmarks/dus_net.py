@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ from core.synthesis.scan_alterations import noisy, thinned
 
 Judge = Callable[[Scan], Scores]
 
+
+def _kept(scan: Scan, rng: np.random.Generator, share: float) -> Scan:
+    return thinned(scan, share, rng)
+
+
+def _blurred(scan: Scan, rng: np.random.Generator, deviation: float) -> Scan:
+    return noisy(scan, deviation, rng)
+
+
 SETTINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "fast": ("fast", {}),
     "no noise": ("fast", {"alpha": 0.0, "beta": 0.0, "swellings": 0}),
@@ -49,8 +59,8 @@ SETTINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Methods by name: a preset and what is changed of it. ``nearest`` is the plain deviation."""
 ALTERATIONS: Mapping[str, Callable[[Scan, np.random.Generator], Scan]] = {
-    **{f"1/{n}": lambda scan, rng, n=n: thinned(scan, 1.0 / n, rng) for n in (2, 4, 6, 8)},
-    **{f"noise {d}": lambda scan, rng, d=d: noisy(scan, d, rng) for d in (0.001, 0.003, 0.005, 0.007, 0.009)},
+    **{f"1/{n}": partial(_kept, share=1.0 / n) for n in (2, 4, 6, 8)},
+    **{f"noise {d}": partial(_blurred, deviation=d) for d in (0.001, 0.003, 0.005, 0.007, 0.009)},
 }
 """The paper's table 9: shares of the points that are kept, and noise in radii of the part."""
 _TOP = 0.001
@@ -89,7 +99,8 @@ def rows(category: Category, judge: Judge, each: int, runtime: Runtime, altered:
     points: dict[str, list[NDArray[np.float32]]] = {}
     labels: dict[str, list[NDArray[np.bool_]]] = {}
     objects: dict[str, list[float]] = {}
-    seconds, refused = [], 0
+    seconds: list[float] = []
+    refused = 0
     for entry in category.split("test"):
         kind = entry.defect or "good"
         if each and len(objects.get(kind, [])) >= each * (2 if kind == "good" else 1):

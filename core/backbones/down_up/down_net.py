@@ -103,11 +103,12 @@ class DownNet(nn.Module):
         self.join = nn.Linear(2 * width, width)
         self.blocks = nn.ModuleList(Block(width, sizes.heads) for _ in range(sizes.depth))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 4))
+        last = nn.Linear(width, 4)
         # The untrained network gives every centre back as it is, or follows most of the way what is remembered.
-        nn.init.zeros_(self.head[2].weight)
-        nn.init.zeros_(self.head[2].bias)
-        nn.init.constant_(self.head[2].bias[3:], _FOLLOWING)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        nn.init.constant_(last.bias[3:], _FOLLOWING)
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), last)
 
     def forward(self, noisy: Groups, recalled: Recalled | None = None) -> Tensor:
         """The centres (B, G, 3) that noisy groups should have; see ``predict``."""

@@ -63,10 +63,11 @@ class UpNet(nn.Module):
         self.branch1 = _mlp(64, _WIDTH, _WIDTH, _WIDTH)
         self.branch2 = _mlp(128, _WIDTH, _WIDTH, _WIDTH)
         self.near0, self.near1 = _mlp(2 * _WIDTH, _WIDTH), _mlp(2 * _WIDTH, _WIDTH)
-        self.head = nn.Sequential(nn.Linear(2 * _WIDTH, 128), nn.ReLU(), nn.Linear(128, 3 * sizes.rate))
+        last = nn.Linear(128, 3 * sizes.rate)
         if sizes.output == "offset" and sizes.axes == "local":
             with torch.no_grad():
-                self.head[2].bias.copy_(_disc(sizes.rate).flatten())
+                last.bias.copy_(_disc(sizes.rate).flatten())
+        self.head = nn.Sequential(nn.Linear(2 * _WIDTH, 128), nn.ReLU(), last)
 
     def forward(self, pyramid: Pyramid) -> Tensor:
         """The dense cloud (B, G * rate, 3); the points of a centre lie one after another."""

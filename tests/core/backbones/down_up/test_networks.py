@@ -32,6 +32,10 @@ def draws(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def weight(layer: torch.nn.Module) -> torch.Tensor:
+    return dict(layer.named_parameters())["weight"]
+
+
 def test_groups_are_centres_with_their_nearest_points() -> None:
     found = groups()
     assert found.centers.shape == (1, 60, 3)
@@ -90,8 +94,8 @@ def test_untrained_down_net_goes_most_of_the_way_to_what_is_remembered() -> None
 def test_no_centre_leaks_through_its_patch() -> None:
     """A part moved as a whole, and the position embedding cut off, gives the same steps."""
     net = DownNet(SMALL).eval()
-    torch.nn.init.normal_(net.head[2].weight, generator=draws())
-    torch.nn.init.zeros_(net.position[2].weight)
+    torch.nn.init.normal_(weight(net.head[2]), generator=draws())
+    torch.nn.init.zeros_(weight(net.position[2]))
     here = groups()
     there = Groups(here.centers + 3.0, here.neighbors + 3.0, here.radius)
     with torch.no_grad():
@@ -144,7 +148,7 @@ def test_up_net_makes_the_asked_number_of_points_and_can_learn_a_plane() -> None
 def test_networks_scale_with_the_centres() -> None:
     """Up-Net's offsets are in spacings: twice as large a part is rebuilt twice as large, but for its raw branch."""
     model = DusNet.drawn(SMALL, UpSizes(rate=2, neighbors=8), 0).eval()
-    torch.nn.init.zeros_(model.up.branch0[0].weight)
+    torch.nn.init.zeros_(weight(model.up.branch0[0]))
     centers = groups().centers
     with torch.no_grad():
         assert torch.allclose(rebuilt(model, 2 * centers), 2 * rebuilt(model, centers), atol=1e-4)
@@ -153,7 +157,7 @@ def test_networks_scale_with_the_centres() -> None:
 def test_a_plane_is_rebuilt_as_a_plane_before_any_training() -> None:
     model = DusNet.drawn(SMALL, UpSizes(rate=8, neighbors=8), 0).eval()
     for layer in (model.up.head[0], model.up.head[2]):
-        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(weight(layer))
     turn = torch.linalg.qr(torch.randn((3, 3), generator=draws())).Q
     with torch.no_grad():
         points = rebuilt(model, groups().centers @ turn) @ turn.T
@@ -171,7 +175,7 @@ def test_sizes_go_through_a_card() -> None:
 def test_the_good_surface_is_recalled_from_beside_it() -> None:
     surface = GoodSurface.of(plane(4000), 0.04)
     inside = 0.5 * plane(50, 1)
-    off = inside + np.array([0, 0, 0.1], np.float32)
+    off = (inside + np.array([0, 0, 0.1])).astype(np.float32)
     steps, told = surface.recall(off, 0.2)
     assert steps == pytest.approx(np.tile([0, 0, -0.1], (50, 1)), abs=1e-3)
     # 0.1 is half a unit; x / (1 + |x|) of 0.5 is a third.

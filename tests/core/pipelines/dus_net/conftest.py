@@ -17,7 +17,7 @@ from core.scan import Scan
 Part = Callable[..., Scan]
 DENT = np.array([8.0, 4.0])
 DEPTH, RADIUS = 1.2, 4.0
-SMALL = {"voxel_points": 2500, "patches": 300, "patch_points": 16, "steps": 4, "up_steps": 4, "train_patches": 200}
+SMALL = {"voxel_points": 2500, "patches": 300, "patch_points": 16, "steps": 20, "up_steps": 4, "train_patches": 200}
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_a_dented_part_is_rebuilt_without_its_dent(fitted: Fit, part: Part) -> N
     about = np.hypot(made[:, 0] - 8, made[:, 1] - 4) < 2.0
     assert about.sum() > 15
     off = made[about, 2] - truth[nearest(truth, made[about], 1)[1][:, 0], 2]
-    assert np.abs(np.median(off)) < 0.08  # of a dent of 1.2
+    assert np.abs(np.median(off)) < 0.12  # of a dent of 1.2
     deepest = scan.labels & (np.hypot(scan.points[:, 0] - 8, scan.points[:, 1] - 4) < 0.7)
     assert scores.heights is not None
     assert np.median(scores.heights[deepest]) == pytest.approx(-1.1, abs=0.15)
