@@ -19,8 +19,9 @@ class CmdrIadConfig(Config):
         "paper": {},
         "fast": {
             "align": "auto",
+            "grid": "auto",
             "side": 56,
-            "views_side": 96,
+            "views_side": 44,
             "fill": True,
             "voxel_points": 12_000,
             "patches": 2000,
@@ -36,8 +37,6 @@ class CmdrIadConfig(Config):
             "smoothing_3": 1,
             "smoothing_5": 0,
             "smoothing_7": 0,
-            "normalise": "none",
-            "normalise_part": False,
         },
     }
 
@@ -56,11 +55,11 @@ class CmdrIadConfig(Config):
         choices=("none", "auto", "any"),
         paper="none",
     )
-    grid: Literal["sensor", "views"] = setting(
+    grid: Literal["auto", "sensor", "views"] = setting(
         "sensor",
-        "Where features lie: on the sensor's own grid (scans without one are seen from several sides), or always on "
-        "views of the part in its common pose",
-        choices=("sensor", "views"),
+        "Where features lie: on the sensor's own grid (scans without one are seen from several sides), on views of the "
+        "part in its common pose, or (auto) on such views where parts lie differently on the grid and can be aligned",
+        choices=("auto", "sensor", "views"),
         paper="sensor",
     )
     side: int = setting(
@@ -72,11 +71,7 @@ class CmdrIadConfig(Config):
         paper=224,
     )
     views_side: int = setting(
-        224,
-        "The same of views; several share as many cells as a square of this side has",
-        unit="cells",
-        low=16,
-        high=1024,
+        92, "Cells a side of a view: six of 92 have as many as the paper's grid", unit="cells", low=16, high=1024
     )
     views: int = setting(6, "Most views of a part that has no sensor grid", unit="views", low=1, high=26)
     fill: bool = setting(

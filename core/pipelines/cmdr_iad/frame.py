@@ -37,6 +37,10 @@ _POSE_POINTS = 8000
 _SURFACE_POINTS = 12_000
 """The same of points by which views are chosen."""
 
+_COARSE, _ALIKE = 32, 0.9
+"""Cells a side on which parts are compared, and the share of the cells covered by a part or usually that must be both
+for parts to lie alike."""
+
 NO_IMAGE = "no RGB image"
 
 
@@ -123,14 +127,19 @@ class Frame:
         """
         mode = mode_of(scans, config)
         policy = ForegroundPolicy.learn(scans, config.background, runtime.seed)
-        parts = [_in_mm(scan, _rows(scan, policy)) for scan in progress.part(0.0, 0.3).over(scans, "background of {i}")]
+        rows = [_rows(scan, policy) for scan in progress.part(0.0, 0.3).over(scans, "background of scan {i} of {n}")]
+        parts = [_in_mm(scan, own) for scan, own in zip(scans, rows, strict=True)]
         size = UsualSize.of(parts, "mm")
         pose_voxel = voxel_leaving(parts, size.diagonal, _POSE_POINTS)
         voxel = voxel_leaving(parts, size.diagonal, config.voxel_points) if config.voxel_points else 0.0
         clouds = [voxel_grid(part, pose_voxel).points for part in parts]
-        on_sensor = config.grid == "sensor" and all(scan.organised for scan in scans)
+        on_sensor = config.grid != "views" and all(scan.organised for scan in scans)
+        if on_sensor and config.grid == "auto" and config.align != "none":
+            on_sensor = _lie_alike(scans, rows)
         align = "none" if on_sensor else config.align  # on its own grid a scan stays as the sensor saw it
         pose, transforms = CommonPose.learn(clouds, align, runtime.seed, progress.part(0.3, 0.9, "aligning scans"))
+        if config.grid == "auto" and pose.reference is None and all(scan.organised for scan in scans):
+            on_sensor = True  # views of parts in any pose would have nothing on the sensor's
         layout = None
         if not on_sensor:
             progress.update(0.9, "choosing views")
@@ -251,7 +260,20 @@ def mode_of(scans: Sequence[Scan], config: CmdrIadConfig) -> Mode:
             f"Scan {bare.source or bare.name} has {NO_IMAGE}, which mode = {config.mode} needs",
             "Give every good scan with its image, or train with mode = auto or 3d",
         )
-    return config.mode  # type: ignore[no-any-return]
+    return config.mode
+
+
+def _lie_alike(scans: Sequence[Scan], rows: Sequence[NDArray[np.int64]]) -> bool:
+    """Whether the parts of organised scans cover the same cells of the sensor's grid, but for little."""
+    shown = []
+    for scan, own in zip(scans, rows, strict=True):
+        assert scan.grid is not None
+        mask = np.zeros(_COARSE * _COARSE, bool)
+        mask[sensor_raster(scan.grid, own, _COARSE, fill=True).cells] = True
+        shown.append(mask)
+    usual = np.mean(shown, axis=0) >= 0.5
+    overlaps = [(mask & usual).sum() / max((mask | usual).sum(), 1) for mask in shown]
+    return bool(np.median(overlaps) >= _ALIKE)
 
 
 def _views(

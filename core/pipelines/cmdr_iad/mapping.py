@@ -53,11 +53,11 @@ class CrossModalMap(nn.Module):
         -------
         (cells, wanted)
         """
-        return self.rest(first_at_sources(self.first, sources, spread))  # type: ignore[no-any-return]
+        return self.rest(first_at_sources(self.first, sources, spread))
 
 
 def first_at_sources(layer: nn.Linear, sources: Tensor, spread: Spread) -> Tensor:
     """(cells, out) what a linear layer makes of spread features; it commutes with the spreading, its bias does not."""
     if not spread.condenses:
-        return layer(spread(sources))  # type: ignore[no-any-return]
+        return layer(spread(sources))
     return spread(functional.linear(sources, layer.weight)) + layer.bias

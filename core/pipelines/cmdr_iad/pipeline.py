@@ -108,6 +108,11 @@ class CmdrIadPipeline(Pipeline):
         progress.update(1.0, "scored")
         return scores
 
+    @property
+    def networks(self) -> Networks:
+        """What was trained."""
+        return self._require().networks
+
     def look(self, scan: Scan, progress: Progress) -> Look:
         """How far every network is off on a scan: all that costs time.
 
@@ -140,7 +145,8 @@ class CmdrIadPipeline(Pipeline):
         """
         part = look.part
         found = {task: look.distances[task] for task in TASKS[mode]}
-        judged = judge(look.described, found, self._require().levels, mode, config)
+        levels = self._require().levels if config.relative else Levels({})
+        judged = judge(look.described, found, levels, mode, config)
         held = judged.valid.numpy()
 
         def at_points(values: Tensor) -> Floats:

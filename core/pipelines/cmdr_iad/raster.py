@@ -143,7 +143,7 @@ class ViewLayout:
 
     @classmethod
     def over(cls, parts: Sequence[Floats], views: NDArray[np.float64], side: int) -> ViewLayout:
-        """Pictures that hold all ``parts`` (M, 3), with about ``side`` x ``side`` cells in all."""
+        """Pictures that hold all ``parts`` (M, 3), each with about ``side`` x ``side`` cells."""
         low, high = np.full((len(views), 2), np.inf), np.full((len(views), 2), -np.inf)
         for part in parts:
             for k, view in enumerate(views):
@@ -151,7 +151,7 @@ class ViewLayout:
                 low[k], high[k] = np.minimum(low[k], turned.min(axis=0)), np.maximum(high[k], turned.max(axis=0))
         margin = _MARGIN * max(float((high - low).max()), 1e-9)
         width, height = ((high - low).max(axis=0) + 2 * margin).tolist()
-        cell = max((len(views) * width * height) ** 0.5 / side, max(width, height) / (4 * side))
+        cell = max((width * height) ** 0.5 / side, max(width, height) / (4 * side))
         rows, columns = (max(_LEAST_SIDE, int(np.ceil(length / cell))) for length in (height, width))
         middle = (low + high) / 2
         corners = np.stack([middle[:, 0] - columns * cell / 2, middle[:, 1] + rows * cell / 2], axis=1)
