@@ -68,6 +68,14 @@ class StripsConfig(Config):
     show_outliers: bool = setting(
         True, "Whether the outliers of an inspected scan are shown as a map; takes seconds a scan", paper=True
     )
+    cuts: int = setting(
+        1,
+        "How often each good scan is cut into chunks, every time from another start: the decoder knows places of a "
+        "chunk apart, and a line of the sensor may begin at any",
+        low=1,
+        high=32,
+        paper=1,
+    )
     training_chunks: int = setting(
         0, "Most good chunks that are learnt from, drawn at random; 0 takes all", unit="chunks", low=0, paper=0
     )

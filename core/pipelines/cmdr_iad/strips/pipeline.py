@@ -99,10 +99,14 @@ class StripsPipeline(Pipeline):
         found, fallback = [], []
         for scan in progress.over(scans, "{i} of {n}"):
             points = _in_mm(scan)
-            chunks = cut(len(points), config.chunk_side**2)
-            bad = is_anomalous(self._outliers(points)[chunks.rows], chunks.own, config.chunk_outliers)
-            fallback.append(points[chunks.rows])
-            found.append(fallback[-1][~bad] if config.detector != "none" else fallback[-1])
+            stray, size = self._outliers(points), config.chunk_side**2
+            for start in range(0, size, -(-size // config.cuts)):
+                if start and len(points) - start < size:
+                    break
+                chunks = cut(len(points) - start, size)
+                bad = is_anomalous(stray[start:][chunks.rows], chunks.own, config.chunk_outliers)
+                fallback.append(points[start:][chunks.rows])
+                found.append(fallback[-1][~bad] if config.detector != "none" else fallback[-1])
         good = np.concatenate(found)
         if not len(good):  # every chunk is outlying: then none is more so than the others
             good = np.concatenate(fallback)
