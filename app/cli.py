@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--out", type=Path, required=True, metavar="FILE", help="the weights to write (.safetensors)")
     pretrain.add_argument("--minutes", type=float, default=60.0, help="how long to train; default: %(default)s")
     pretrain.add_argument("--batch", type=int, default=32, help="samples a step; default: %(default)s")
-    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="for point_mae, dus_net: an .npz of shapes to mix in")
+    pretrain.add_argument("--mix", type=Path, metavar="FILE", help="for clouds: an .npz of shapes to mix in")
     pretrain.add_argument(
         "--size", type=int, default=112, help="for images: pixels on a side that the network sees; default: %(default)s"
     )
