@@ -36,6 +36,7 @@ LESS_WORK = {
     "background": "none",
     "views_side": 32,
     "chunk_side": 16,
+    "cuts": 1,
     "trees": 10,
 }
 """Fields that make a fit long, where a config has them; and no table is looked for below parts that have none."""

@@ -32,7 +32,7 @@ def curves() -> list[tuple[str, float, float]]:
 def fitted(curves: list[tuple[str, float, float]]) -> StripsPipeline:
     config = StripsConfig.preset(
         "fast", chunk_side=24, patches=48, patch_points=16, features="fpfh", epochs=16, width=0.05, trees=20,
-        training_chunks=40, show_outliers=True, smoothing_5=1, smoothing_7=0, top=0.0, scaling="chunk",
+        training_chunks=40, cuts=1, show_outliers=True, smoothing_5=1, smoothing_7=0, top=0.0, scaling="chunk",
     )  # fmt: skip
     pipeline = StripsPipeline(config, Runtime(torch.device("cpu")))
     progress = CallbackProgress(lambda *_: None, lambda *point: curves.append(point))
