@@ -23,6 +23,7 @@ from core.scores import Scores
 
 _NEIGHBOURS = 8
 _AREA_RANKS = slice(3, 8)  # the 4th to the 8th nearest
+_ROUNDING = 1e-6  # coordinates are float32: thinner than this share of its length, a defect has no thickness
 _REACH = 2.5  # longest edge, in spacings of the denser of its two ends
 
 
@@ -246,7 +247,7 @@ def _forest(
 
 
 def _extents(points: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(D, 3) sizes of each group of points (3, n) along its principal axes, longest first."""
+    """(D, 3) sizes of each group of points (3, n) along its principal axes, longest first; 0 where flat."""
     x, y, z = points - np.repeat(np.add.reduceat(points, starts, axis=1) / counts, counts, axis=1)
     xx, xy, xz, yy, yz, zz = (np.add.reduceat(p, starts) for p in (x * x, x * y, x * z, y * y, y * z, z * z))
     _, axes = np.linalg.eigh(np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=1).reshape(-1, 3, 3))
@@ -256,4 +257,4 @@ def _extents(points: NDArray[np.float64], starts: NDArray[np.int64], counts: NDA
         along = x * a + y * b + z * c
         sizes.append(np.maximum.reduceat(along, starts) - np.minimum.reduceat(along, starts))
     result: NDArray[np.float64] = -np.sort(-np.stack(sizes, axis=1), axis=1)
-    return result
+    return np.where(result > _ROUNDING * result[:, :1], result, 0.0)

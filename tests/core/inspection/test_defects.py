@@ -120,6 +120,7 @@ def test_a_scratch_is_long_and_thin_wherever_it_points():
     scratched = (np.abs(across) < 1.5) & (np.abs(along) < 30)
     (scratch,) = DefectFinder(Scan(points), Scores(scratched.astype(np.float32), 1)).find(Thresholds(0.5, 0)).defects
     assert scratch.extent == pytest.approx([60, 3, 0], abs=1.0)
+    assert scratch.extent[2] == 0
     assert scratch.height is None
     assert scratch.volume is None
 
