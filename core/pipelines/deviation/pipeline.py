@@ -19,6 +19,8 @@ from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.deviation.config import DeviationConfig
 from core.pipelines.deviation.nominal import ASIDE, Nominal, build, mean_surface
+from core.pipelines.part_score import top_mean
+from core.pipelines.state import below, joined, reading
 from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
@@ -197,41 +199,28 @@ class DeviationPipeline(Pipeline):
         if self._fitted is None:
             raise ModelError("This deviation model is not fitted", "Train it on good scans first")
         fitted = self._fitted
-        result = {
+        parts = {"policy": fitted.policy, "reference": fitted.reference, "nominal": fitted.nominal}
+        return {
             "any_pose": np.array(fitted.any_pose),
             "unit": np.array(fitted.unit),
             "smoothing/count": np.array(fitted.smoothing.count),
             "smoothing/radius": np.array(fitted.smoothing.radius),
+            **joined({group: part.state() for group, part in parts.items()}),
         }
-        for group, part in (("policy", fitted.policy), ("reference", fitted.reference), ("nominal", fitted.nominal)):
-            result |= {f"{group}/{key}": value for key, value in part.state().items()}
-        return result
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """See ``Pipeline.load_state``."""
-
-        def group(name: str) -> dict[str, NDArray[Any]]:
-            return {key.partition("/")[2]: value for key, value in state.items() if key.startswith(f"{name}/")}
-
         self._fitted = None
-        try:
-            smoothing = group("smoothing")
+        with reading():
+            smoothing = below(state, "smoothing")
             self._fitted = _Fitted(
-                policy=ForegroundPolicy.from_state(group("policy")),
-                reference=Reference.from_state(group("reference")),
-                nominal=Nominal.from_state(group("nominal")),
+                policy=ForegroundPolicy.from_state(below(state, "policy")),
+                reference=Reference.from_state(below(state, "reference")),
+                nominal=Nominal.from_state(below(state, "nominal")),
                 smoothing=Smoothing(int(smoothing["count"]), float(smoothing["radius"])),
                 any_pose=bool(state["any_pose"]),
                 unit=str(np.asarray(state["unit"]).item()),
             )
-        except KeyError as error:
-            raise ModelError(f"The deviation model lacks {error}", "Train the model again") from error
-
-
-def top_mean(values: Array, share: float) -> float:
-    """Mean of the highest ``share`` of ``values``, at least one."""
-    count = max(1, round(share * len(values)))
-    return float(np.partition(values, len(values) - count)[-count:].mean(dtype=np.float64))
 
 
 def _supported(disc: tuple[NDArray[np.int64], NDArray[np.bool_]]) -> NDArray[np.bool_]:
