@@ -85,9 +85,11 @@ def test_models_from_before_are_offered_for_training_again(qtbot, several, idle)
     qtbot.addWidget(made)
     made.show()
     idle(several)
-    qtbot.waitUntil(lambda: not made.models.topLevelItem(1).isDisabled())
-    assert made.models.topLevelItem(0).isDisabled()
-    assert made.models.topLevelItem(0).text(1) == "none: train again"
+    rows = [made.models.topLevelItem(i) for i in range(made.models.topLevelItemCount())]
+    before = {row.data(0, Qt.ItemDataRole.UserRole) == old.path: row for row in rows}
+    qtbot.waitUntil(lambda: not before[False].isDisabled())
+    assert before[True].isDisabled()
+    assert before[True].text(1) == "none: train again"
 
 
 def test_closing_gives_up_what_is_being_made(qtbot, several, dialog, stub, idle):
