@@ -24,7 +24,7 @@ from app.failures import Failures
 from app.fields import ANOMALY
 from app.jobs import Job, Jobs
 from app.kept import KEPT_POINTS, Document, KeptModels, KeptResults
-from app.known_verdicts import KnownVerdicts
+from app.known_verdicts import Known, KnownVerdicts
 from app.library_commands import DeleteModel, RemoveCategory
 from app.reduced_mode import ReducedMode, Wish, of_threshold_key, threshold_key
 from app.scans import Scans, first_to_show
@@ -378,6 +378,11 @@ class Session(QObject):
 
     def verdict_of(self, path: Path) -> Verdict | None:
         """The verdict of the chosen model on a scan, from this run or the history."""
+        known = self.known_of(path)
+        return None if known is None else known.verdict
+
+    def known_of(self, path: Path) -> Known | None:
+        """The same, with the mode in which it was given."""
         return self._verdicts.of(path, self.model_path)
 
     def take_result(self, document: Document, verdict: Verdict) -> None:
@@ -385,7 +390,8 @@ class Session(QObject):
         assert document.entry is not None
         assert document.model_path is not None
         self._kept.put(document)
-        self._verdicts.note(document.entry.path, document.model_path, verdict)
+        lacking = document.judged.lacking if document.judged is not None else ""
+        self._verdicts.note(document.entry.path, document.model_path, verdict, lacking)
         self.problems.pop(document.entry.path, None)
         self.verdict_changed.emit(document.entry.path)
         if self.entry is not None and self.entry.path == document.entry.path and self.model_path == document.model_path:
@@ -456,7 +462,7 @@ class Session(QObject):
 
     def _judge(self, judged: Judged, thresholds: Thresholds, entry: ScanEntry, model: Path) -> None:
         self.inspection = judged.inspect(thresholds)
-        self._verdicts.note(entry.path, model, self.inspection.verdict)
+        self._verdicts.note(entry.path, model, self.inspection.verdict, judged.lacking)
         self.verdict_changed.emit(entry.path)
 
     # -- looking

@@ -33,6 +33,13 @@ def look(verdict: Verdict) -> Look:
     return Look(QCoreApplication.translate("Verdict", found.word), found.icon, found.ground, found.ink)
 
 
+def mode_line(lacking: str) -> str:
+    """In which mode a scan that lacked this was judged; empty where it lacked nothing."""
+    if not lacking:
+        return ""
+    return QCoreApplication.translate("Verdict", "By shape alone: {lacking}").format(lacking=lacking)
+
+
 def meaning(verdict: Verdict) -> str:
     """The decision rule that led to the verdict, in words."""
     return {

@@ -24,7 +24,7 @@ from app.panels.panel import Panel, label
 from app.quantities import duration, number
 from app.session import Session
 from app.theme import Theme
-from app.verdicts import meaning
+from app.verdicts import meaning, mode_line
 from core.inspection.verdict import Inspection, Verdict
 from core.store.library import ModelEntry
 
@@ -228,9 +228,7 @@ def verdict_line(inspection: Inspection) -> str:
         score=number(score, 3), sign=sign, part=number(part, 3)
     )
     if inspection.lacking:
-        line += "\n" + QCoreApplication.translate("Verdict", "By shape alone: {lacking}").format(
-            lacking=inspection.lacking
-        )
+        line += "\n" + mode_line(inspection.lacking)
     return line
 
 

@@ -27,7 +27,7 @@ from app.panels.inspect import model_tip, model_title
 from app.panels.panel import Panel, label
 from app.session import Session
 from app.theme import Theme
-from app.verdicts import look
+from app.verdicts import look, mode_line
 from core.datasets.entry import ScanEntry, Split
 from core.inspection.verdict import Verdict
 from core.store.library import ModelEntry
@@ -236,20 +236,18 @@ class LibraryPanel(Panel):
         if item is None:
             return
         problem = self._session.problems.get(path)
-        verdict = self._session.verdict_of(path)
+        known = self._session.known_of(path)
+        said = () if known is None else tuple(filter(None, (look(known.verdict).word, mode_line(known.lacking))))
         if problem is not None:
             item.setIcon(colored("warning", self.theme.review))
             item.setToolTip(f"{path}\n{problem}")
-        elif verdict is None:
+        elif known is None:
             item.setIcon(colored("unknown", self.theme.muted))
             item.setToolTip(str(path))
         else:
-            item.setIcon(colored(look(verdict).icon, verdict_color(verdict, self.theme)))
-            item.setToolTip(f"{look(verdict).word}\n{path}")
-        item.setData(
-            look(verdict).word if verdict is not None else self.tr("not inspected"),
-            Qt.ItemDataRole.AccessibleDescriptionRole,
-        )
+            item.setIcon(colored(look(known.verdict).icon, verdict_color(known.verdict, self.theme)))
+            item.setToolTip("\n".join((*said, str(path))))
+        item.setData(", ".join(said) or self.tr("not inspected"), Qt.ItemDataRole.AccessibleDescriptionRole)
 
     def _show_model(self) -> None:
         chosen = self._session.model_path

@@ -23,15 +23,24 @@ CREATE TABLE IF NOT EXISTS inspections (
     part_threshold REAL NOT NULL,
     point_threshold REAL NOT NULL,
     defects INTEGER NOT NULL,
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL,
+    lacking TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS by_scan ON inspections (scan, id);
 """
 
+_ADDED = {"lacking": "TEXT NOT NULL DEFAULT ''"}
+"""Columns that histories of earlier versions do not have. Each has a default, so that such a version can go on writing
+to a history that has them."""
+
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One inspection that was made: when, of which scan, with which model, and what came out."""
+    """One inspection that was made: when, of which scan, with which model, and what came out.
+
+    ``lacking`` says what the scan lacked of what the model was trained with, where it was judged in the reduced mode;
+    empty where it was judged in full, and of inspections from before there was such a mode.
+    """
 
     time: str
     scan: Path
@@ -42,6 +51,7 @@ class HistoryRow:
     point_threshold: float
     defects: int
     seconds: float
+    lacking: str = ""
 
 
 class History:
@@ -68,11 +78,12 @@ class History:
             float(inspection.thresholds.point),
             len(inspection.defects.defects),
             float(inspection.seconds),
+            inspection.lacking,
         )
         with self._opened() as database:
             database.execute(
                 "INSERT INTO inspections (time, scan, model, verdict, object_score, part_threshold, point_threshold,"
-                " defects, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " defects, seconds, lacking) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
 
@@ -98,12 +109,28 @@ class History:
             with closing(sqlite3.connect(self.path, timeout=5)) as database:
                 database.row_factory = sqlite3.Row
                 database.executescript(_SCHEMA)
+                _bring_up(database)
                 with database:
                     yield database
         except (sqlite3.Error, OSError) as error:
             raise OutputError(
                 f"The inspection history {self.path} cannot be used ({error})", "Move the file away and try again"
             ) from error
+
+
+def _bring_up(database: sqlite3.Connection) -> None:
+    """Add the columns that a history of an earlier version lacks; its rows stay as they are."""
+    if not _missing(database):
+        return
+    with database:
+        database.execute("BEGIN IMMEDIATE")  # another program may be adding them just now
+        for column in _missing(database):
+            database.execute(f"ALTER TABLE inspections ADD COLUMN {column} {_ADDED[column]}")
+
+
+def _missing(database: sqlite3.Connection) -> list[str]:
+    there = {row["name"] for row in database.execute("PRAGMA table_info(inspections)")}
+    return [column for column in _ADDED if column not in there]
 
 
 def _row(row: sqlite3.Row) -> HistoryRow:
@@ -117,4 +144,5 @@ def _row(row: sqlite3.Row) -> HistoryRow:
         point_threshold=row["point_threshold"],
         defects=row["defects"],
         seconds=row["seconds"],
+        lacking=row["lacking"],
     )

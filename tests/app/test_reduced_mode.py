@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QDialogButtonBox
 
 from app.dialogs.question import Question
+from app.known_verdicts import Known, KnownVerdicts
 from app.reduced_mode import of_threshold_key, threshold_key
 from core.inspection.verdict import Verdict
 
@@ -112,3 +113,16 @@ def test_a_batch_judges_what_it_can_and_asks_for_the_rest(window: Any, idle: Idl
     assert None not in found
     assert found.count(Verdict.REJECT) >= 3
     assert np.isfinite(session.thresholds.part)
+
+
+def test_the_history_and_the_library_say_in_which_mode(window: Any, idle: Idle) -> None:
+    session = window.session
+    window.do_inspect()
+    window.dialog(Question).yes.click()
+    idle(session)
+    path = session.entry.path
+    row = session.history.last(path)
+    assert row.lacking == "no RGB image"
+    assert "By shape alone: no RGB image" in window.library._scans[path].toolTip()
+    again = KnownVerdicts(session.history, session.failures).of(path, session.model_path)
+    assert again == Known(session.inspection.verdict, "no RGB image"), "what the next start of the program knows"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,31 @@ from core.inspection.verdict import Inspection, Verdict, judge
 from core.scan import Scan
 from core.scores import Scores
 from core.store.history import History
+
+FIRST = """
+CREATE TABLE inspections (
+    id INTEGER PRIMARY KEY, time TEXT NOT NULL, scan TEXT NOT NULL, model TEXT NOT NULL, verdict TEXT NOT NULL,
+    object_score REAL NOT NULL, part_threshold REAL NOT NULL, point_threshold REAL NOT NULL, defects INTEGER NOT NULL,
+    seconds REAL NOT NULL
+);
+CREATE INDEX by_scan ON inspections (scan, id);
+"""
+"""What the first versions wrote."""
+
+INSERT = (
+    "INSERT INTO inspections (time, scan, model, verdict, object_score, part_threshold, point_threshold, defects,"
+    " seconds) VALUES ('2026-01-02T03:04:05+00:00', ?, 'one', 'reject', 2.0, 0.7, 0.5, 3, 0.25)"
+)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """A history of the first versions, with one inspection."""
+    path = tmp_path / "first.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(FIRST)
+        database.execute(INSERT, [str((tmp_path / "a.ply").resolve())])
+    return path
 
 
 @pytest.fixture
@@ -48,3 +76,29 @@ def test_a_file_that_is_no_history(tmp_path: Path, inspection: Inspection) -> No
     (tmp_path / "history.db").write_text("not a database, but long enough to be taken for one " * 20)
     with pytest.raises(OutputError, match="history"):
         History(tmp_path / "history.db").rows()
+
+
+def test_the_mode_is_remembered(tmp_path: Path, inspection: Inspection) -> None:
+    history = History(tmp_path / "history.db")
+    history.add(inspection, tmp_path / "a.ply", "one")
+    history.add(replace(inspection, lacking="no RGB image"), tmp_path / "a.ply", "one")
+    assert [row.lacking for row in history.rows()] == ["no RGB image", ""]
+
+
+def test_a_history_of_the_first_versions_is_kept_and_goes_on(
+    first: Path, tmp_path: Path, inspection: Inspection
+) -> None:
+    history = History(first)
+    (old,) = history.rows()
+    assert (old.scan, old.verdict, old.defects, old.lacking) == ((tmp_path / "a.ply").resolve(), Verdict.REJECT, 3, "")
+    history.add(replace(inspection, lacking="no RGB image"), tmp_path / "a.ply", "one")
+    assert [row.lacking for row in History(first).rows()] == ["no RGB image", ""]
+    with closing(sqlite3.connect(first)) as database, database:  # the earlier program is started once more
+        database.execute(INSERT, [str((tmp_path / "b.ply").resolve())])
+    assert [row.lacking for row in history.rows()] == ["", "no RGB image", ""]
+
+
+def test_many_may_open_an_old_history_at_once(first: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: len(History(first).rows()), range(16)))
+    assert found == [1] * 16
