@@ -33,7 +33,7 @@ class PictureView(pg.GraphicsView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
-        self.setMinimumSize(120, 90)
+        self.setMinimumSize(120, 150)
         self.setAccessibleName(self.tr("Picture of the scan"))
         self.box = pg.ViewBox(lockAspect=1.0, invertY=True, enableMenu=False)
         self.setCentralItem(self.box)
