@@ -37,6 +37,11 @@ def add_evaluate_verb(
     evaluate.add_argument("--unit", choices=units, help="of the scans' coordinates; default: the model's")
     evaluate.add_argument("--part-threshold", type=float, help="for the verdicts, instead of the calibrated one")
     evaluate.add_argument(
+        "--without-image",
+        action="store_true",
+        help="judge all scans by shape alone, by the thresholds of that mode; for models trained with images",
+    )
+    evaluate.add_argument(
         "--out", type=Path, metavar="DIR", help="where JSON, CSV, Markdown and a page with curves are written"
     )
 
@@ -53,11 +58,14 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     category = recognise(options.category, unit=options.unit or model.card.unit)
     for warning in category.warnings:
         console.problem(f"Warning: {warning}")
-    thresholds = model.calibration.thresholds()
+    reduced = options.without_image
+    thresholds = (model.in_reduced_mode() if reduced else model).calibration.thresholds()
     if options.part_threshold is not None:
         thresholds = thresholds.replaced(part=options.part_threshold)
     with console.progress("Evaluating") as progress:
-        found = evaluate(model, category, options.split, progress, thresholds=thresholds, seed=options.seed)
+        found = evaluate(
+            model, category, options.split, progress, thresholds=thresholds, seed=options.seed, reduced=reduced
+        )
     for part in found.failures:
         console.problem(f"Not judged: {part.path}: {part.error}")
     written = write_reports(found, options.out) if options.out is not None else ()

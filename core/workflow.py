@@ -74,6 +74,27 @@ class Model:
         """The calibration that holds for scans that lack this, or nothing."""
         return self.reduced if lacking and self.reduced is not None else self.calibration
 
+    def in_reduced_mode(self) -> Model:
+        """The model as it judges scans that lack something, for all scans alike, so that scores are on one scale.
+
+        Returns
+        -------
+        Model
+            With that mode's pipeline and calibration, sharing what was learnt.
+
+        Raises
+        ------
+        ModelError
+            If it has no such mode.
+        """
+        pipeline = self.pipeline.reduced() if self.reduced is not None else None
+        if pipeline is None or self.reduced is None:
+            raise ModelError(
+                f"The model {self.card.name} has no mode for judging by shape alone",
+                "Leave --without-image away. A model that was trained with photographs may have to be trained again",
+            )
+        return replace(self, pipeline=pipeline, calibration=self.reduced, reduced=None)
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:

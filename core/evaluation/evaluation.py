@@ -47,6 +47,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     good_only: bool = False,
+    reduced: bool = False,
     watch: Watch | None = None,
 ) -> Evaluation:
     """Judge the scans of one split and measure how well good and defective ones are told apart.
@@ -61,13 +62,16 @@ def evaluate(
         In the model's unit.
     split : "train", "validation" or "test"
     thresholds : Thresholds, optional
-        For the verdicts; the model's calibrated ones if not given.
+        For the verdicts; the ones calibrated for the mode that judges if not given.
     limits : sequence of float
         False-positive rates up to which AUPRO is taken.
     resamples, seed : int
         Draws of parts that the intervals come from; 0 for no intervals.
     good_only : bool
         Take a split of good parts alone: then only its false rejects are measured.
+    reduced : bool
+        Judge all scans in the model's reduced mode, whether they lack something or not: scores of two modes are on two
+        scales and cannot be ranked together. Without it scans that lack something are not judged.
     watch : function, optional
         Gets each judged part with its scan and scores, which are let go afterwards.
 
@@ -76,6 +80,8 @@ def evaluate(
     CategoryError
         If the split has no scans, only good (see ``good_only``) or only defective ones, is in another unit than the
         model, or if none of its scans can be judged.
+    ModelError
+        If the model has no reduced mode, and is to judge in it.
     Cancelled
     """
     progress = progress or Progress()
@@ -83,6 +89,8 @@ def evaluate(
         rate_limit(limit)
     entries = category.split(split)
     _check(model, category, split, entries, good_only)
+    if reduced:
+        model = model.in_reduced_mode()
     at = thresholds or model.calibration.thresholds()
     counts = PointCounts(limits)
     parts = []
@@ -94,7 +102,9 @@ def evaluate(
     if not judged:
         raise CategoryError(
             f"None of the {len(parts)} scans could be judged. The first: {parts[0].error}",
-            "Check the scans, and that the model is of this kind of part",
+            "Evaluate by shape alone (--without-image on the command line)"
+            if all(part.lacking for part in parts)
+            else "Check the scans, and that the model is of this kind of part",
         )
     progress.update(0.95, "measuring")
     metrics = _metrics(judged, counts, None, resamples, seed)
@@ -121,7 +131,8 @@ def evaluate(
         by_defect=tuple(by_defect),
         published=counts.published(),
         curves=counts.curves(),
-        notes=tuple(_notes(model, category, split, parts, metrics)),
+        notes=tuple(_notes(model, category, split, parts, metrics, reduced)),
+        reduced=reduced,
     )
 
 
@@ -158,8 +169,10 @@ def _part(
     step: Progress,
     watch: Watch | None,
 ) -> PartResult:
+    lacking = ""
     try:
         scan = category.load(entry)
+        lacking = model.lacks(scan) or "" if model.reduced is not None else ""
         labels, mask = _truth(scan, entry)
         judged = workflow.score(model, scan, step)
         value = float(judged.scores.object)
@@ -168,7 +181,7 @@ def _part(
     except Cancelled:
         raise
     except NominalError as error:
-        return PartResult(entry.key, entry.path, entry.defect, error=str(error))
+        return PartResult(entry.key, entry.path, entry.defect, error=str(error), lacking=lacking)
     except Exception as error:  # a fault of the program at one scan must not cost the work on the others
         log.exception("%s could not be judged", entry.path)
         return PartResult(entry.key, entry.path, entry.defect, error=f"{type(error).__name__}: {error}")
@@ -210,10 +223,20 @@ def _metrics(
 
 
 def _notes(
-    model: Model, category: Category, split: Split, parts: Sequence[PartResult], metrics: dict[str, Measure]
+    model: Model,
+    category: Category,
+    split: Split,
+    parts: Sequence[PartResult],
+    metrics: dict[str, Measure],
+    reduced: bool,
 ) -> list[str]:
     """What to know before trusting the figures."""
     notes = []
+    if reduced:
+        notes.append(
+            "All scans were judged by shape alone, by the thresholds of that mode: what shows in the image only was "
+            "not looked for."
+        )
     if model.card.category != category.name:
         notes.append(f"The model was trained on {model.card.category}, these are scans of {category.name}.")
     if split == "train":
@@ -223,6 +246,12 @@ def _notes(
     failed = [part for part in parts if part.score is None]
     if failed:
         notes.append(f"{_scans(len(failed))} of {len(parts)} could not be judged and are in no figure.")
+    lacking = [part for part in failed if part.lacking]
+    if lacking:
+        notes.append(
+            f"{_scans(len(lacking))} of these lacked what the model was trained with ({lacking[0].lacking}). Evaluated "
+            "by shape alone (--without-image on the command line) all are judged, in one mode."
+        )
     defective = [part for part in parts if part.defective and part.score is not None]
     unknown = [part for part in defective if not part.labelled]
     if unknown and len(unknown) == len(defective):

@@ -60,6 +60,8 @@ class PartResult:
         Whether it is known of each point if it is defective.
     error : str
         Why the scan could not be judged; empty if it was.
+    lacking : str
+        What it lacked of what the model was trained with, where that is why and the model has a mode without.
     """
 
     key: str
@@ -71,6 +73,7 @@ class PartResult:
     points: int = 0
     labelled: bool = False
     error: str = ""
+    lacking: str = ""
 
     @property
     def defective(self) -> bool:
@@ -176,6 +179,8 @@ class Evaluation:
         "p_roc", "p_pr" and "overlap" of the points, thinned; those of parts follow from ``parts``.
     notes : tuple of str
         What to know before trusting the figures.
+    reduced : bool
+        Whether all scans were judged in the model's reduced mode, by shape alone; ``thresholds`` are of that mode.
     """
 
     category: str
@@ -192,6 +197,7 @@ class Evaluation:
     published: Published | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reduced: bool = False
 
     @property
     def judged(self) -> tuple[PartResult, ...]:

@@ -84,6 +84,27 @@ def stub(stub_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
     work.methods.cache_clear()
 
 
+@pytest.fixture
+def lacking(stub: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The stub as a method that saw images in training: bumped plates lack one."""
+    cls = stub.StubPipeline
+
+    def reduced(self: Any) -> Any:
+        if getattr(self, "alone", False):
+            return None
+        other = cls(self.config, self.runtime)
+        other.spread, other.alone = 2.0 * self.spread, True
+        return other
+
+    def lacks(self: Any, scan: Any) -> str | None:
+        training = scan.name.startswith("0") or "good/" in scan.name
+        return None if training or getattr(self, "alone", False) else "no RGB image"
+
+    monkeypatch.setattr(cls, "reduced", reduced)
+    monkeypatch.setattr(cls, "lacks", lacks)
+    return stub
+
+
 def plate(seed: int, bump: float = 0.0) -> np.ndarray:
     """A noisy plate of 2,500 points, 50 mm wide, with a bump of that height near its middle."""
     rng = np.random.default_rng(seed)

@@ -11,6 +11,8 @@ import pytest
 
 from app.cli import main
 from core.formats.ply_writer import write_ply
+from core.runtime import Runtime
+from core.workflow import load
 
 ACCEPTED, ERROR = 0, 2
 
@@ -110,3 +112,26 @@ def test_an_output_that_is_a_file(
     arguments = ["evaluate", "--model", str(model), "--category", str(folder), "--out", str(tmp_path / "taken")]
     assert main(arguments) == ERROR
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_scans_without_the_image_are_judged_by_shape_alone_on_demand(
+    lacking: ModuleType, model: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bumped plates lack it; the thresholds of shape alone are half as high."""
+    arguments = ["evaluate", "--model", str(model), "--category", str(folder), "--split", "test", "--json"]
+    assert main(arguments) == ACCEPTED
+    assert capsys.readouterr().err.count("--without-image") == 3
+    assert main([*arguments, "--without-image"]) == ACCEPTED
+    record = json.loads(capsys.readouterr().out)
+    assert (record["mode"], record["failed"]) == ("by shape alone", 0)
+    calibrated = load(model, Runtime.choose("cpu"))
+    assert calibrated.reduced is not None
+    assert record["thresholds"]["part"] == pytest.approx(calibrated.reduced.thresholds().part)
+    assert record["thresholds"]["part"] != pytest.approx(calibrated.calibration.thresholds().part)
+
+
+def test_a_model_that_looks_at_no_image_says_that_it_has_no_such_mode(
+    model: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--model", str(model), "--category", str(folder), "--without-image"]) == ERROR
+    assert "no mode for judging by shape alone" in capsys.readouterr().err

@@ -19,27 +19,6 @@ Idle = Callable[[Any], None]
 
 
 @pytest.fixture
-def lacking(stub: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The stub as a method that saw images in training: every plate lacks one."""
-    cls = stub.StubPipeline
-
-    def reduced(self: Any) -> Any:
-        if getattr(self, "alone", False):
-            return None
-        other = cls(self.config, self.runtime)
-        other.spread, other.alone = 2.0 * self.spread, True
-        return other
-
-    def lacks(self: Any, scan: Any) -> str | None:
-        training = scan.name.startswith("0") or "good/" in scan.name
-        return None if training or getattr(self, "alone", False) else "no RGB image"
-
-    monkeypatch.setattr(cls, "reduced", reduced)
-    monkeypatch.setattr(cls, "lacks", lacks)
-    return stub
-
-
-@pytest.fixture
 def window(lacking: ModuleType, trained: Any, make_window: Callable[..., Any]) -> Any:
     assert trained.model.reduced is not None
     return make_window(trained)

@@ -40,6 +40,7 @@ def evaluation_record(evaluation: Evaluation, *, parts: bool = True, curves: boo
             "weights": card.weights,
             "seed": card.seed,
         },
+        "mode": "by shape alone" if evaluation.reduced else "full",
         "thresholds": {"point": thresholds.point, "part": thresholds.part, "guard": thresholds.guard},
         "decision_rule": DECISION_RULE,
         "good": sum(not part.defective for part in evaluation.judged),
@@ -79,6 +80,7 @@ def part_record(part: PartResult) -> dict[str, Any]:
         "points": part.points,
         "labelled": part.labelled,
         "error": part.error or None,
+        "lacking": part.lacking or None,
     }
 
 

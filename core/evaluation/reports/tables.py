@@ -24,9 +24,10 @@ def summary_line(evaluation: Evaluation) -> str:
     judged = evaluation.judged
     defective = sum(part.defective for part in judged)
     failed = f", {len(evaluation.failures)} not judged" if evaluation.failures else ""
+    mode = ", judged by shape alone" if evaluation.reduced else ""
     return (
         f"{evaluation.category}, {evaluation.split}: {len(judged) - defective} good and {defective} defective parts"
-        f"{failed}; model {evaluation.card.name} ({evaluation.card.pipeline}, {evaluation.card.preset})"
+        f"{failed}; model {evaluation.card.name} ({evaluation.card.pipeline}, {evaluation.card.preset}){mode}"
     )
 
 
