@@ -119,11 +119,11 @@ def _train(options: argparse.Namespace, console: Console) -> int:
 
 
 def _choices(options: argparse.Namespace) -> list[Choice]:
-    from core.pipelines.registry import pipeline_class, pipeline_ids
+    from core.pipelines.registry import general_ids, pipeline_class, pipeline_ids
     from core.several import Choice
 
     names = [name.strip() for name in options.pipeline.split(",") if name.strip()]
-    ids = list(pipeline_ids()) if names == [ALL] else list(dict.fromkeys(names))
+    ids = list(general_ids()) if names == [ALL] else list(dict.fromkeys(names))
     if not ids:
         raise ConfigError("--pipeline names no method", f"Give one or more of {', '.join(pipeline_ids())}, or {ALL}")
     if options.set and len(ids) > 1:

@@ -10,8 +10,8 @@ from core.pipelines.base import Pipeline
 _PIPELINES = {
     "sca": "core.pipelines.sca.pipeline:ScaPipeline",
     "iaenet": "core.pipelines.iaenet.pipeline:IaenetPipeline",
-    "cmdr_iad_strips": "core.pipelines.cmdr_iad.strips.pipeline:StripsPipeline",
     "cmdr_iad": "core.pipelines.cmdr_iad.pipeline:CmdrIadPipeline",
+    "cmdr_iad_strips": "core.pipelines.cmdr_iad.strips.pipeline:StripsPipeline",
     "dus_net": "core.pipelines.dus_net.pipeline:DusNetPipeline",
     "btf": "core.pipelines.btf.pipeline:BtfPipeline",
     "deviation": "core.pipelines.deviation.pipeline:DeviationPipeline",
@@ -21,6 +21,11 @@ _PIPELINES = {
 def pipeline_ids() -> tuple[str, ...]:
     """The ids of all methods, the papers' first, then the references."""
     return tuple(_PIPELINES)
+
+
+def general_ids() -> tuple[str, ...]:
+    """The ids of the methods for parts of every kind: without those that need points in the order of measuring."""
+    return tuple(pipeline_id for pipeline_id in _PIPELINES if not pipeline_class(pipeline_id).ordered)
 
 
 def pipeline_class(pipeline_id: str) -> type[Pipeline]:

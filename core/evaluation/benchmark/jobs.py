@@ -21,7 +21,7 @@ from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.config import Config
 from core.pipelines.features import pinned
-from core.pipelines.registry import pipeline_class, pipeline_ids
+from core.pipelines.registry import general_ids, pipeline_class, pipeline_ids
 from core.reporting.summary import plain
 from core.version import VERSION
 
@@ -139,7 +139,7 @@ def chosen_pipelines(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if names == (ALL,):
-        return (*pipeline_ids(), CONSENSUS)
+        return (*general_ids(), CONSENSUS)
     if not names:
         raise ConfigError("--pipelines names none", f"Give {ALL}, or ids with commas: {', '.join(pipeline_ids())}")
     for name in names:
