@@ -29,6 +29,7 @@ from app.jobs import Job
 from app.links import Links
 from app.panels.panel import label, rerole, scrolled
 from app.quantities import duration, number
+from app.reduced_mode import threshold_key
 from app.session import Session
 from app.theme import Theme
 from core.errors import NominalError
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 _CHOICE, _RUNNING, _RESULTS = range(3)
 _SMALL, _LARGE = (720, 340), (1080, 720)
 """Of the choice and the progress; of the results, where the screen is that large."""
+
+
+def _key(evaluated: Evaluated) -> Path:
+    """What the thresholds go by that it was judged with: the model in that mode."""
+    return threshold_key(evaluated.request.model, evaluated.request.reduced)
 
 
 class EvaluateDialog(QDialog):
@@ -288,7 +294,7 @@ class EvaluateDialog(QDialog):
         self._session.models.put(path, model, self._session.model_path)  # opening a part needs it at once
         self._say("")
         self.show_report.setVisible(False)
-        self.results.show_evaluated(evaluated, self._session.thresholds_of(path, evaluated.calibrated))
+        self.results.show_evaluated(evaluated, self._session.thresholds_of(_key(evaluated), evaluated.calibrated))
         self.pages.setCurrentIndex(_RESULTS)
         self._grow()
         self.back.setVisible(True)
@@ -313,16 +319,20 @@ class EvaluateDialog(QDialog):
     def _show_in_force(self, *_: object) -> None:
         evaluated = self.results.evaluated
         if evaluated is not None:
-            self.results.set_in_force(self._session.thresholds_of(evaluated.request.model, evaluated.calibrated))
+            self.results.set_in_force(self._session.thresholds_of(_key(evaluated), evaluated.calibrated))
 
     def _use(self, thresholds: Thresholds) -> None:
         evaluated = self.results.evaluated
         if evaluated is None:
             return
         self._session.change_thresholds_of(
-            evaluated.request.model, evaluated.calibrated, part=thresholds.part, guard=thresholds.guard
+            _key(evaluated), evaluated.calibrated, part=thresholds.part, guard=thresholds.guard
         )
-        text = self.tr("{name} inspects with the part threshold {value} now.")
+        text = (
+            self.tr("{name} inspects by shape alone with the part threshold {value} now.")
+            if evaluated.request.reduced
+            else self.tr("{name} inspects with the part threshold {value} now.")
+        )
         self._say(text.format(name=evaluated.evaluation.card.name, value=number(thresholds.part)))
 
     def _open(self, key: str) -> None:

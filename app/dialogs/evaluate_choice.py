@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -16,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import work
+from app import evaluation_work, work
 from app.evaluation_words import split_state, split_title
 from app.evaluation_work import EvaluationRequest
 from app.icons import icon
@@ -30,6 +32,9 @@ from core.datasets.category import Category
 from core.datasets.entry import Split
 from core.errors import NominalError
 from core.store.library import ModelEntry
+
+if TYPE_CHECKING:
+    from core.workflow import Model
 
 SPLITS: tuple[Split, ...] = ("test", "validation", "train")
 
@@ -56,7 +61,7 @@ class EvaluateChoice(QWidget):
     def __init__(self, session: Session, links: Links, model: Path | None = None) -> None:
         super().__init__()
         self._session = session
-        self._asked = 0
+        self._asked = self._looked = 0
         self._touched = False  # a folder that the user chose stays when the model changes
         self.category: Category | None = None
         self._possible = False
@@ -88,6 +93,9 @@ class EvaluateChoice(QWidget):
             self.split.addItem(split_title(split), split)
         self.found = label(width=300)
         self.notes = label(role="warning", width=300)
+        self.alone = QCheckBox(self.tr("&Judge all scans by shape alone"))
+        self.alone.setToolTip(self.tr("All of them, so that their scores are on one scale; by that mode's thresholds."))
+        self.why_alone = label(role="muted", width=300)
 
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
@@ -99,6 +107,8 @@ class EvaluateChoice(QWidget):
         form.addRow(self.tr("&Scans"), self.split)
         form.addRow(self.tr("Found"), self.found)
         form.addRow("", self.notes)
+        form.addRow("", self.alone)
+        form.addRow("", self.why_alone)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -114,6 +124,8 @@ class EvaluateChoice(QWidget):
         self.folder.activated.connect(guarded(lambda _: self._edit()))
         self.split.currentIndexChanged.connect(guarded(lambda _: self._judge()))
         self.browse.clicked.connect(guarded(self._browse))
+        self.alone.toggled.connect(guarded(lambda _: self.changed.emit()))
+        self._offer_alone("")
         links.add(session.catalog.changed, guarded(self.refill))
         self._wanted = model or session.model_path
         self.refill()
@@ -131,7 +143,8 @@ class EvaluateChoice(QWidget):
         entry = self.entry
         if entry is None or self.category is None or not self._possible:
             return None
-        return EvaluationRequest(entry.path, self.category, self.split.currentData())
+        alone = not self.alone.isHidden() and self.alone.isChecked()
+        return EvaluationRequest(entry.path, self.category, self.split.currentData(), alone)
 
     def choose(self, model: Path) -> None:
         """Choose a model, and its own category's folder."""
@@ -145,6 +158,7 @@ class EvaluateChoice(QWidget):
     def end(self) -> None:
         """The dialog is closed: answers are awaited no longer."""
         self._asked += 1
+        self._looked += 1
         self._wait.stop()
 
     def set_theme(self, theme: Theme) -> None:
@@ -269,7 +283,56 @@ class EvaluateChoice(QWidget):
                 )
             self.notes.setText("\n".join(notes))
             self.notes.setVisible(bool(notes))
+        self._look_for_images()
         self.changed.emit()
+
+    # -- the mode
+
+    def _look_for_images(self) -> None:
+        """Ask in the worker whether scans lack what the model was trained with."""
+        self._offer_alone("")
+        self._looked += 1
+        looked, request, session = self._looked, self.request, self._session
+        if request is None or all(entry.image is not None for entry in request.category.split(request.split)):
+            return
+        loaded, device = session.models.find(request.model), session.settings.device
+
+        def done(found: tuple[str, Model | None]) -> None:
+            lacking, model = found
+            if model is not None:
+                session.models.put(request.model, model, session.model_path)
+            if looked == self._looked:
+                self._offer_alone(lacking)
+                self.changed.emit()
+
+        def failed(error: Exception) -> None:  # a model that cannot be read says so when it is to evaluate
+            if not isinstance(error, NominalError):
+                raise error
+
+        session.jobs.submit(
+            Job(
+                self.tr("Looking at the scans of {name}").format(name=request.category.name),
+                lambda _: evaluation_work.lacking(request, loaded, device),
+                done=done,
+                failed=failed,
+                tag="evaluate-images",
+                replaces=True,
+            )
+        )
+
+    def _offer_alone(self, lacking: str) -> None:
+        """Offer to judge by shape alone, where scans lack this; take the offer back where they lack nothing."""
+        for widget in (self.alone, self.why_alone):
+            widget.setVisible(bool(lacking))
+        if not lacking:
+            with QSignalBlocker(self.alone):
+                self.alone.setChecked(False)
+            return
+        text = self.tr(
+            "Some of these scans have {lacking}, and the model was trained with it. Judged in full, such scans are "
+            "left out; by shape alone all are judged, but what shows in the image only is not looked for."
+        )
+        self.why_alone.setText(text.format(lacking=lacking))
 
     def _say(self, text: str, role: str = "muted") -> None:
         self.found.setText(text)

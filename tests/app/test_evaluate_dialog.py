@@ -146,6 +146,35 @@ def test_what_a_folder_lacks_is_said_before_the_work(dialog: Any, parts: Path, t
     assert dialog.start.isEnabled()
 
 
+def test_no_mode_is_offered_where_the_method_has_one_alone(dialog: Any) -> None:
+    assert dialog.choice.alone.isHidden()
+    assert not dialog.choice.request.reduced
+
+
+def test_scans_without_the_image_can_be_evaluated_by_shape_alone(lacking: ModuleType, dialog: Any, idle: Idle) -> None:
+    session, choice = dialog._session, dialog.choice
+    assert choice.alone.isVisibleTo(dialog)
+    assert "Some of these scans have no RGB image" in choice.why_alone.text()
+    assert not choice.alone.isChecked(), "in full unless asked for"
+    choice.split.setCurrentIndex(2)
+    idle(session)
+    assert choice.alone.isHidden(), "the training scans have it"
+    choice.split.setCurrentIndex(0)
+    idle(session)
+    choice.alone.click()
+    dialog.start.click()
+    idle(session)
+    results, model = dialog.results, session.models.find(session.model_path)
+    assert dialog.pages.currentIndex() == RESULTS, dialog.problem.text()
+    assert "judged by shape alone" in results.summary.text()
+    assert results.evaluated.calibrated == model.reduced.thresholds() == results.thresholds
+    assert not results.evaluated.evaluation.failures
+    dialog._use(results.thresholds.replaced(part=123.0))
+    assert session.thresholds_in(model, session.model_path, "no RGB image").part == 123.0
+    assert session.thresholds_in(model, session.model_path, "") == model.calibration.thresholds()
+    assert "by shape alone" in dialog.said.text()
+
+
 # -- running
 
 
