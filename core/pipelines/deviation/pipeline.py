@@ -199,13 +199,17 @@ class DeviationPipeline(Pipeline):
         if self._fitted is None:
             raise ModelError("This deviation model is not fitted", "Train it on good scans first")
         fitted = self._fitted
-        parts = {"policy": fitted.policy, "reference": fitted.reference, "nominal": fitted.nominal}
+        groups = {
+            "policy": fitted.policy.state(),
+            "reference": fitted.reference.state(),
+            "nominal": fitted.nominal.state(),
+        }
         return {
             "any_pose": np.array(fitted.any_pose),
             "unit": np.array(fitted.unit),
             "smoothing/count": np.array(fitted.smoothing.count),
             "smoothing/radius": np.array(fitted.smoothing.radius),
-            **joined({group: part.state() for group, part in parts.items()}),
+            **joined(groups),
         }
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
