@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from core.progress import Cancelled, Progress
 
@@ -217,18 +218,23 @@ class Jobs(QObject):
         except Exception as another:
             self.failed.emit(job, another)
 
-    def _show(self, job: Job) -> None:
+    def _show_in(self, seconds: float, progress: _JobProgress) -> None:
+        QTimer.singleShot(round(1000 * seconds), self, partial(self._show, progress))
+
+    def _show(self, progress: _JobProgress) -> None:
+        job = progress.shown()
         if job is self._current:
             self.progressed.emit(job)
 
 
 class _JobProgress(Progress):
-    """Carries a job's progress to the window, not more often than it can show."""
+    """Carries a job's progress to the window: not more often than it can show, and never without the last report."""
 
     def __init__(self, jobs: Jobs, job: Job) -> None:
         super().__init__()
         self._jobs, self._job = jobs, job
-        self._shown = 0.0
+        self._shown_at = 0.0
+        self._on_its_way = False
         if job.progress.cancelled:  # cancelled before it was queued
             self.cancel()
 
@@ -236,10 +242,18 @@ class _JobProgress(Progress):
         self._job.fraction = fraction
         if what:
             self._job.what = what
-        now = time.monotonic()
-        if now - self._shown >= _REPORT_EVERY or fraction >= 1.0:
-            self._shown = now
-            self._jobs._tell(lambda: self._jobs._show(self._job))
+        if fraction >= 1.0:  # the end would come before a delayed showing
+            self._jobs._tell(lambda: self._jobs._show(self))
+        elif not self._on_its_way:
+            self._on_its_way = True
+            wait = self._shown_at + _REPORT_EVERY - time.monotonic()
+            self._jobs._tell(lambda: self._jobs._show_in(max(wait, 0.0), self))
+
+    def shown(self) -> Job:
+        """The job, whose present state the window is about to show. In the window's thread."""
+        self._on_its_way = False  # first, so that a report from now on is shown again
+        self._shown_at = time.monotonic()
+        return self._job
 
     def report_metric(self, name: str, step: float, value: float) -> None:
         self._jobs._tell(lambda: self._jobs.measured.emit(self._job, name, step, value))

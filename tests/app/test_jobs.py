@@ -121,6 +121,23 @@ def test_progress_and_curves_reach_the_window(jobs: Jobs, qtbot: QtBot) -> None:
     assert len(seen) < 100, "the window is told only as often as it can show"
 
 
+def test_what_a_stalled_job_reported_last_is_shown(jobs: Jobs, qtbot: QtBot) -> None:
+    seen: list[str] = []
+    shown, go_on = threading.Event(), threading.Event()
+    jobs.progressed.connect(lambda job: (seen.append(job.what), shown.set()))
+
+    def work(progress: Progress) -> None:
+        progress.update(0.0, "connecting")
+        shown.wait(30)
+        progress.update(0.5, "half of it")  # sooner after the first than reports are shown
+        go_on.wait(30)
+
+    jobs.submit(Job("work", work))
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1] == "half of it", timeout=20_000)
+    go_on.set()
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=30_000)
+
+
 def test_shutdown_cancels_and_ends_the_thread(qtbot: QtBot) -> None:
     jobs = Jobs()
     started = threading.Event()
