@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from core.errors import CategoryError, ScanError
 from core.formats.arrays import npz_names
-from core.formats.ply import read_header
+from core.formats.ply_header import read_header
 from core.formats.reader import SUFFIXES, is_scan_file
 from core.formats.text import holds_numbers
 

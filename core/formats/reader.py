@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import ScanError
-from core.formats import arrays, depth_image, e57, hdf5, las, obj, pcd, ply, stl, text, tiff
+from core.formats import arrays, depth_image, e57, hdf5, las, obj, pcd, ply, ply_header, stl, text, tiff
 from core.formats.fields import role_of
 from core.formats.ground_truth import with_ground_truth
 from core.formats.images import read_image
@@ -64,7 +64,7 @@ def has_labels(path: Path) -> bool:
         kind = _kind(path)
         names: tuple[str, ...] = ()
         if kind == "PLY":
-            vertex = ply.read_header(path).element("vertex")
+            vertex = ply_header.read_header(path).element("vertex")
             names = tuple(p.name for p in vertex.properties) if vertex is not None else ()
         elif kind == "PCD":
             names = pcd.read_header(path).dtype.names or ()

@@ -14,7 +14,7 @@ from core.datasets.demo.gear import GEAR
 from core.datasets.demo.housing import HOUSING
 from core.datasets.demo.solids import Solid
 from core.errors import CategoryError, OutputError
-from core.formats.ply import read_header
+from core.formats.ply_header import read_header
 from core.progress import CallbackProgress, Cancelled, Progress
 from core.scan import Scan
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ScanError
-from core.formats.ply import read_header, read_vertices
+from core.formats.ply import read_vertices
+from core.formats.ply_header import read_header
 from core.formats.reader import read_scan
 
 POINTS = [(0.0, 0.5, 1.0), (10.0, -2.5, 3.0), (4.0, 5.0, -6.25), (7.0, 7.0, 7.0)]

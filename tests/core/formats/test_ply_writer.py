@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.errors import OutputError
-from core.formats.ply import read_header, read_vertices
+from core.formats.ply import read_vertices
+from core.formats.ply_header import read_header
 from core.formats.ply_writer import write_ply
 from core.formats.reader import read_scan
 

@@ -9,7 +9,7 @@ import numpy as np
 import open3d as o3d
 import pytest
 
-from core.formats.ply import read_header
+from core.formats.ply_header import read_header
 from core.inspection.calibration import Calibration
 from core.inspection.verdict import Inspection
 from core.reporting.annotated_ply import map_names, write_annotated_ply
