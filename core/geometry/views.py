@@ -224,17 +224,23 @@ def _along(scan: Scan, axis: int) -> Floats:
     return step / length if length > 0 else np.eye(3)[1 - axis]
 
 
-def mean_over_views(values: Sequence[NDArray[np.float32]], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def mean_over_views(
+    values: Sequence[NDArray[np.float32]], seen: NDArray[np.bool_], weights: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """What the views that see a point say of it on average; NaN where none does.
 
     Parameters
     ----------
     values : K arrays (N,) or (N, C)
     seen : (N, K) bool
+    weights : (N, K) float32, optional
+        Above 0: what each view counts; all alike if not given.
     """
     total = np.zeros(np.shape(values[0]), np.float64)
     for k, value in enumerate(values):
-        total[seen[:, k]] += value[seen[:, k]]
-    count = seen.sum(axis=1).astype(np.float64)
+        rows = seen[:, k]
+        share = 1.0 if weights is None else weights[rows, k].reshape(-1, *[1] * (total.ndim - 1))
+        total[rows] += share * value[rows]
+    count = (seen if weights is None else seen * weights).sum(axis=1, dtype=np.float64)
     count[count == 0] = np.nan
     return (total / count.reshape(-1, *[1] * (total.ndim - 1))).astype(np.float32)

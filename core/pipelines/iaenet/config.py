@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from core.pipelines.config import Config, setting
 from core.pipelines.iaenet.iaf_training import IafSettings
+from core.pipelines.iaenet.presets import FAST
 from core.pipelines.iaenet.sdf_settings import SdfSettings
 from core.pipelines.iaenet.settings_2d import Settings2D
 from core.synthesis.cut_paste import CutPasteOptions
@@ -51,8 +52,17 @@ class IaenetConfig(Config):
         high=26,
         paper=1,
     )
-    view_scores: Literal["mean", "max"] = setting(
-        "mean", "What a point seen from several sides gets of their scores", choices=("mean", "max")
+    view_scores: Literal["mean", "facing", "max"] = setting(
+        "mean",
+        "What a point seen from several sides gets of their scores: the mean, one in which a side counts by how "
+        "squarely it sees the point (facing), or the highest",
+        choices=("mean", "facing", "max"),
+    )
+    fill_gaps: bool = setting(
+        False,
+        "Whether what a scan did not measure is filled from good scans in what the 2D expert looks at, where scans are "
+        "aligned; a gap at which something was measured that good scans do not have stays open",
+        paper=False,
     )
     features: str = setting(
         "auto:rendered",
@@ -171,6 +181,14 @@ class IaenetConfig(Config):
         paper=False,
     )
 
+    place_spread: float = setting(
+        0.0,
+        "X2 counts half where good scans differ this many times as much from one another as they do in the median "
+        "place, where scans are aligned; 0 lets all places count alike",
+        low=0.0,
+        high=100.0,
+        paper=0.0,
+    )
     blur: float = setting(
         4.0,
         "Standard deviation of the blur of both maps",
@@ -297,34 +315,7 @@ class IaenetConfig(Config):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
-        "fast": {
-            "voxel_points": 12_000,
-            "align": "auto",
-            "normal_neighbors": 12,
-            "views": 6,
-            "fpfh_radius": 8.0,
-            "fpfh_neighbors": 40,
-            "patch_points": 64,
-            "overlap": 4.0,
-            "train_overlap": 2.0,
-            "patch_scale": "radius",
-            "x1": "residual",
-            "relative": True,
-            "relative_2d": True,
-            "distance_unit": "scan",
-            "epochs": 0,
-            "edges": "held",
-            "object_share": 0.01,
-            "object_score": "map",
-            "scaling_top": 0.001,
-            "clip": False,
-            "samples": 20,
-            "clean_maps": True,
-            "iaf_points": 256,
-            "iaf_balance": 0.3,
-            "linear_prior": 1.0,
-            "faintest": 0.3,
-        },
+        "fast": FAST,
     }
 
     def named_features(self, *, images: bool) -> dict[str, str]:
@@ -370,6 +361,8 @@ class IaenetConfig(Config):
             held=self.edges == "held",
             relative=self.relative_2d,
             highest=self.view_scores == "max",
+            facing=self.view_scores == "facing",
+            steadiness=self.place_spread,
         )
 
     def iaf_settings(self) -> IafSettings:

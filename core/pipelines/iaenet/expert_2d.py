@@ -28,6 +28,8 @@ from core.runtime import Runtime
 Floats = NDArray[np.float32]
 
 _CELLS = SIDE * SIDE
+_GRAZING = 1e-3
+"""Weight of a view that sees a point edge-on."""
 _FAINT = 1e-6
 """Weight of a pixel that the blur brings nothing to."""
 
@@ -51,10 +53,14 @@ class ImageMemory:
     """The 2D side of the memory: one dual memory for each group of pictures that are searched together.
 
     Where scans share a pose a view shows the same side of each, and is searched by itself; elsewhere all are one group.
+    ``spread`` is ``places.usual_spread``, where X2 is held against it.
     """
 
-    def __init__(self, groups: Sequence[Sequence[int]], memories: Sequence[DualMemory]) -> None:
+    def __init__(
+        self, groups: Sequence[Sequence[int]], memories: Sequence[DualMemory], spread: Floats | None = None
+    ) -> None:
         self.groups, self.memories = [list(group) for group in groups], list(memories)
+        self.spread = spread
 
     @classmethod
     def build(
@@ -102,7 +108,7 @@ class ImageMemory:
         for i, memory in enumerate(self.memories):
             own = memory.state()
             state |= {f"{i}/{key}": own[key] for key in own if i == 0 or key not in _OF_CODES}
-        return state
+        return state if self.spread is None else state | {"spread": self.spread}
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]], runtime: Runtime) -> ImageMemory:
@@ -118,7 +124,8 @@ class ImageMemory:
             if memories:
                 memory = replace(memory, codes=memories[0].codes, centers=memories[0].centers)
             memories.append(memory)
-        return cls(groups, memories)
+        spread = state.get("spread")
+        return cls(groups, memories, None if spread is None else np.asarray(spread, np.float32))
 
 
 _OF_CODES = ("codes", "code_scans", "centers", "levels")
@@ -144,11 +151,11 @@ class Expert2D:
     def describe(self, prepared: Prepared, pictures: list[Picture] | None = None) -> Described:
         """The pictures of a scan and their cells' vectors."""
         pictures = self.photographer.take(prepared) if pictures is None else pictures
-        every = np.arange(len(prepared.cloud))
+        cloud = np.concatenate([prepared.cloud, prepared.filling])
         descriptors = fpfh(
-            prepared.cloud,
-            prepared.normals,
-            every,
+            cloud,
+            np.concatenate([prepared.normals, prepared.filling_normals]),
+            np.arange(len(cloud)),
             self.settings.fpfh_radius,
             self.settings.fpfh_neighbors,
             runtime=self.runtime,
@@ -178,13 +185,24 @@ class Expert2D:
             A training scan whose vectors do not count, where the cloud is made from it.
         """
         maps: dict[int, Floats] = {}
+        for v, values in enumerate(self.residuals(described, memory, codes, without=without)):
+            cells = described.vectors[v].cells
+            if memory.spread is not None and self.settings.steadiness > 0:
+                values = values / (1.0 + memory.spread[v, cells] / self.settings.steadiness)
+            maps[v] = self._map(cells, values)
+        return self._to_points(prepared, described.pictures, [maps[v] for v in range(len(maps))])
+
+    def residuals(
+        self, described: Described, memory: ImageMemory, codes: Tensor, *, without: int | None = None
+    ) -> list[Floats]:
+        """Of each picture, the residual of each of its cells' vectors; parameters as of ``judge``."""
+        result: dict[int, Floats] = {}
         for group, own in zip(memory.groups, memory.memories, strict=True):
             asked = [described.vectors[v] for v in group]
             found = self._residuals(np.concatenate([one.values for one in asked]), own, codes, without)
             ends = np.cumsum([len(one.cells) for one in asked])
-            for v, one, values in zip(group, asked, np.split(found, ends[:-1]), strict=True):
-                maps[v] = self._map(one.cells, values)
-        return self._to_points(prepared, described.pictures, [maps[v] for v in range(len(maps))])
+            result |= dict(zip(group, np.split(found, ends[:-1]), strict=True))
+        return [result[v] for v in range(len(result))]
 
     def smoothed(self, prepared: Prepared, pictures: Sequence[Picture], values: Floats) -> Floats:
         """(V,) ``values`` blurred as X2 is: laid out on each picture, blurred there, and brought back to the points."""
@@ -192,8 +210,9 @@ class Expert2D:
             return values
         shown = []
         for one in pictures:
-            mask = one.mask
-            shown.append(self._blurred(np.where(mask, values[one.index], 0.0), mask.astype(np.float64)))
+            mask = one.mask & (one.index < len(values))  # what fills gaps has no values
+            laid = np.where(mask, values[np.where(mask, one.index, 0)], 0.0)
+            shown.append(self._blurred(laid, mask.astype(np.float64)))
         return self._to_points(prepared, pictures, shown)
 
     def _residuals(self, queries: Floats, memory: DualMemory, codes: Tensor, without: int | None) -> Floats:
@@ -225,6 +244,14 @@ class Expert2D:
     def _blurred(self, values: NDArray[np.floating], weight: NDArray[np.floating]) -> Floats:
         return blurred(values, weight, self.settings.blur, held=self.settings.held)
 
+    def _squareness(self, prepared: Prepared, pictures: Sequence[Picture]) -> Floats | None:
+        """(V, K) what each view counts at each point; None where all count alike."""
+        if not self.settings.facing or len(pictures) < 2:
+            return None
+        towards = np.stack([one.towards for one in pictures], axis=1).astype(np.float32)
+        squares: Floats = np.square(prepared.normals @ towards) + np.float32(_GRAZING)
+        return squares
+
     def _to_points(self, prepared: Prepared, pictures: Sequence[Picture], maps: Sequence[Floats]) -> Floats:
         seen = np.stack([one.visible for one in pictures], axis=1)
         values = [m[one.pixels[:, 0], one.pixels[:, 1]] for m, one in zip(maps, pictures, strict=True)]
@@ -232,7 +259,7 @@ class Expert2D:
             lowest = np.where(seen.T, np.stack(values), -np.inf).max(axis=0)
             result = np.where(np.isfinite(lowest), lowest, np.nan).astype(np.float32)
         else:
-            result = mean_over_views(values, seen)
+            result = mean_over_views(values, seen, self._squareness(prepared, pictures))
         unseen = np.isnan(result)
         if unseen.all():
             return np.zeros(len(result), np.float32)

@@ -16,6 +16,7 @@ from core.pipelines.iaenet.expert_3d import CodedCloud, Expert3D, Judgement3D
 from core.pipelines.iaenet.frame import Frame, Prepared
 from core.pipelines.iaenet.memory import MemoryEstimate, estimate_memory
 from core.pipelines.iaenet.pictures import Photographer, Picture
+from core.pipelines.iaenet.places import usual_spread
 from core.pipelines.iaenet.sdf import PatchSdf
 from core.pipelines.iaenet.sdf_patches import patch_count
 from core.pipelines.iaenet.sdf_weights import ARCHITECTURE, pretrained
@@ -93,6 +94,8 @@ class Experts:
             max_codes=config.max_codes,
             max_vectors=config.max_vectors,
         )
+        if config.place_spread > 0 and frame.pose.reference is not None:
+            memory = with_spread(memory, three, two, coded, described)
         progress.update(1.0)
         return cls(frame, three, two, memory), prepared, coded, described
 
@@ -112,6 +115,22 @@ class Experts:
     def judge_shape(self, coded: CodedCloud, *, without: int | None = None) -> Judgement3D:
         """What the 3D expert says, before the blur."""
         return self.three.judge(coded, self.memory.shape.codes, without=without)
+
+
+def with_spread(
+    memory: ImageMemory,
+    three: Expert3D,
+    two: Expert2D,
+    coded: Sequence[CodedCloud],
+    described: Sequence[Described],
+) -> ImageMemory:
+    """The same memory, with how much the good scans differ from one another at each place."""
+    residuals = []
+    for i, (c, d) in enumerate(zip(coded, described, strict=True)):
+        rows = three.judge(c, memory.shape.codes, without=i).rows
+        residuals.append(two.residuals(d, memory, rows, without=i))
+    cells = [[one.cells for one in d.vectors] for d in described]
+    return ImageMemory(memory.groups, memory.memories, usual_spread(cells, residuals))
 
 
 def of_the_part(maps: Floats, share: float) -> Floats:

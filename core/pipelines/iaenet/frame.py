@@ -18,6 +18,8 @@ from core.geometry.units import UNITS_IN_MM
 from core.geometry.usual_size import UsualSize
 from core.geometry.voxels import voxel_grid, voxel_leaving
 from core.pipelines.iaenet.config import IaenetConfig
+from core.pipelines.iaenet.gaps import GoodSurface
+from core.pipelines.state import below
 from core.progress import Progress
 from core.scan import Scan
 
@@ -44,6 +46,8 @@ class Prepared:
         The scan's point that each of ``dense`` is.
     normals : (V, 3) float32
         Of ``cloud``, pointing away from its centroid.
+    filling, filling_normals : (F, 3) float32
+        Points that stand for what the scan did not measure, and their normals; only pictures and descriptors see them.
     transform : (4, 4) float64
         From the scan's own frame, in millimetres, to the category's.
     """
@@ -54,6 +58,8 @@ class Prepared:
     inverse: NDArray[np.int64]
     rows: NDArray[np.int64]
     normals: Floats
+    filling: Floats
+    filling_normals: Floats
     transform: NDArray[np.float64]
 
     def to_scan(self, values: NDArray[Any]) -> Floats:
@@ -72,7 +78,9 @@ class Prepared:
         counts = np.bincount(self.inverse, minlength=len(self.cloud))
         sums = [np.bincount(self.inverse, dense[:, axis], minlength=len(self.cloud)) for axis in range(3)]
         cloud = (np.stack(sums, axis=1) / counts[:, None]).astype(np.float32)
-        return replace(self, dense=dense, cloud=cloud, normals=outward_normals(cloud, neighbors))
+        normals = outward_normals(np.concatenate([cloud, self.filling]), neighbors)
+        own, other = np.split(normals, [len(cloud)])
+        return replace(self, dense=dense, cloud=cloud, normals=own, filling_normals=other)
 
     def to_scan_frame(self, points: Floats) -> Floats:
         """Points of the category's frame in the scan's own frame and unit."""
@@ -95,6 +103,7 @@ class Frame:
         Points that make a normal.
     pose : CommonPose
         Where scans are aligned, if they are.
+    surface : GoodSurface, or None where gaps are not filled
     """
 
     policy: ForegroundPolicy
@@ -102,6 +111,7 @@ class Frame:
     size: UsualSize
     neighbors: int
     pose: CommonPose
+    surface: GoodSurface | None = None
 
     @classmethod
     def learn(
@@ -127,8 +137,12 @@ class Frame:
         frame = cls(policy, voxel, size, config.normal_neighbors, pose)
         prepared = [
             frame._made(scans[i], parts[i], rows[i], transforms[i])
-            for i in progress.part(0.7, 1.0).over(range(len(scans)), "normals of scan {i} of {n}")
+            for i in progress.part(0.7, 0.9).over(range(len(scans)), "normals of scan {i} of {n}")
         ]
+        if config.fill_gaps and pose.reference is not None:
+            surface = GoodSurface.learn([one.cloud for one in prepared], voxel)
+            frame = replace(frame, surface=surface)
+            prepared = [frame._filled(one) for one in progress.part(0.9, 1.0).over(prepared, "gaps of scan {i} of {n}")]
         return frame, prepared, fullest(clouds)
 
     def prepare(self, scan: Scan) -> Prepared:
@@ -157,7 +171,14 @@ class Frame:
                 f"Scan {scan.source or scan.name} shows a part of only {len(cloud)} points",
                 "Check the scan, or train with more points a scan",
             )
-        return Prepared(scan, dense, cloud, inverse, rows, outward_normals(cloud, self.neighbors), transform)
+        normals, nothing = outward_normals(cloud, self.neighbors), np.empty((0, 3), np.float32)
+        return self._filled(Prepared(scan, dense, cloud, inverse, rows, normals, nothing, nothing, transform))
+
+    def _filled(self, prepared: Prepared) -> Prepared:
+        filling = self.surface.filling(prepared.cloud) if self.surface is not None else prepared.filling
+        if len(filling) == 0:
+            return prepared
+        return replace(prepared, filling=filling).moved(prepared.dense, self.neighbors)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
@@ -167,6 +188,8 @@ class Frame:
             "neighbors": np.array(self.neighbors, np.int64),
         }
         state |= {f"foreground/{key}": value for key, value in self.policy.state().items()}
+        if self.surface is not None:
+            state |= {f"surface/{key}": value for key, value in self.surface.state().items()}
         return state | self.pose.state()
 
     @classmethod
@@ -181,6 +204,7 @@ class Frame:
             UsualSize(float(state["diagonal"]), "mm"),
             int(state["neighbors"]),
             CommonPose.from_state(state),
+            GoodSurface.from_state(surface) if (surface := below(state, "surface")) else None,
         )
 
 

@@ -34,7 +34,7 @@ class Picture:
     image : (3, 224, 224) float32
         In [0, 1].
     index : (224, 224) int32
-        The point of ``Prepared.cloud`` in each pixel, -1 where there is none.
+        The point of ``Prepared.cloud``, and after these of ``Prepared.filling``, in each pixel, -1 where there is none.
     pixels : (V, 2) int64
         Row and column of each point, within the picture.
     visible : (V,) bool
@@ -159,20 +159,23 @@ class Photographer:
             turned = cloud @ view.T
             center = (turned.min(axis=0) + turned.max(axis=0)) / 2 @ view
         splat = closing_splat(dense, self.extent, SIZE)
+        shown = np.concatenate([dense, prepared.filling])
+        normals = np.concatenate([prepared.normals[prepared.inverse], prepared.filling_normals])
+        number = np.concatenate([prepared.inverse, len(cloud) + np.arange(len(prepared.filling))])
         drawn = render_normals(
-            dense, prepared.normals[prepared.inverse], view=view, size=SIZE, splat=splat, center=center,
-            extent=self.extent,
+            shown, normals, view=view, size=SIZE, splat=splat, center=center, extent=self.extent,
         )  # fmt: skip
+        measured = slice(len(dense))
         camera = Camera(view, np.asarray(center, np.float64), self.extent, SIZE)
         row, column, _ = camera.project(camera.turned(cloud))
-        visible = np.bincount(prepared.inverse, drawn.visible, minlength=len(cloud)) > 0
+        visible = np.bincount(prepared.inverse, drawn.visible[measured], minlength=len(cloud)) > 0
         return Picture(
             np.repeat(drawn.image[None], 3, axis=0),
-            np.where(drawn.index >= 0, prepared.inverse[drawn.index], -1).astype(np.int32),
+            np.where(drawn.index >= 0, number[drawn.index], -1).astype(np.int32),
             _whole(np.stack([row, column], axis=1)),
             visible,
-            np.clip(drawn.pixels.astype(np.int64), 0, SIZE - 1),
-            drawn.visible,
+            np.clip(drawn.pixels[measured].astype(np.int64), 0, SIZE - 1),
+            drawn.visible[measured],
             view[2],
         )
 

@@ -29,6 +29,10 @@ class Settings2D:
         Whether residuals are lessened by those of the good vectors that were found.
     highest : bool
         Whether a point takes the highest of the views that see it, or their mean.
+    facing : bool
+        Whether in that mean views count by the squared cosine under which they see the point.
+    steadiness : float
+        Places count half where good scans differ by so many usual spreads; used where the memory has spreads.
     """
 
     fpfh_radius: float
@@ -40,3 +44,5 @@ class Settings2D:
     held: bool
     relative: bool
     highest: bool
+    facing: bool
+    steadiness: float

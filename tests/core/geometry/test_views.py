@@ -128,3 +128,12 @@ def test_the_mean_is_over_the_views_that_see_a_point():
     assert np.allclose(mean[:2], [[2, 6], [4, 2]])
     assert np.isnan(mean[2]).all()
     assert np.allclose(mean_over_views([v[:, 0] for v in values], seen)[:2], [2, 4])
+
+
+def test_views_can_count_differently() -> None:
+    values = [np.array([1.0, 5.0], np.float32), np.array([4.0, 9.0], np.float32)]
+    seen = np.array([[True, True], [True, False]])
+    weights = np.array([[2.0, 1.0], [0.5, 7.0]], np.float32)
+    assert np.allclose(mean_over_views(values, seen, weights), [(2 * 1 + 1 * 4) / 3, 5.0])
+    pairs = [np.stack([v, -v], axis=1) for v in values]
+    assert np.allclose(mean_over_views(pairs, seen, weights)[0], [2.0, -2.0])

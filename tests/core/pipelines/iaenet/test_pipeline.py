@@ -157,6 +157,26 @@ def test_x2_is_lessened_by_what_is_usual() -> None:
     assert np.nanmax(fitted().score(bad, Progress()).maps["x2"].values) > 2 * np.nanmax(shown[1])
 
 
+def test_x2_counts_less_where_good_scans_differ() -> None:
+    model = fitted()
+    spread = model._fitted.experts.memory.spread
+    assert spread is not None
+    assert np.median(spread[spread > 0]) == pytest.approx(1.0, abs=0.2)
+    scan = dome(9, bulge=4.0)
+    shown = [loaded(place_spread=steady).score(scan, Progress()).maps["x2"].values for steady in (50.0, 2.0, 0.5)]
+    highest = [float(np.abs(values).max()) for values in shown]
+    assert highest[0] > highest[1] > highest[2]
+    assert loaded(place_spread=0.0).score(scan, Progress()).maps["x2"].values.max() > highest[0]
+
+
+def test_views_count_by_how_squarely_they_see_a_point() -> None:
+    scan = dome(9, bulge=4.0)
+    one, other = (loaded(view_scores=rule).score(scan, Progress()).maps["x2"].values for rule in ("mean", "facing"))
+    highest = loaded(view_scores="max").score(scan, Progress()).maps["x2"].values
+    assert not np.array_equal(one, other)
+    assert (np.maximum(one, other) <= highest + 1e-6).all()
+
+
 def test_explanation_survives_saving() -> None:
     scan = dome(9, bulge=3.0)
     one, other = fitted().explain(scan, 5, Progress()), loaded().explain(scan, 5, Progress())
