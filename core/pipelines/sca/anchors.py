@@ -85,21 +85,27 @@ class SurfaceAnchors:
             self.points[kept], self.normals[kept], sums[kept].astype(np.float32), counts[kept], self.voxel
         )
 
-    def describe(self, points: Floats, normals: Floats, neighbors: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def describe(
+        self, points: Floats, normals: Floats, neighbors: NDArray[np.int64], certainty: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """How a scan lies to the mean surface.
 
         Parameters
         ----------
         points, normals : (V, 3) float32
         neighbors : (G, k) int64
-            The points of each patch.
+            The points of each patch, its centre first; where it has fewer than k, the centre again.
+        certainty : (V,) float32, optional
+            What each normal counts in the turn, see ``normal_certainty``. The turn is then an angle: the root of twice
+            the mean of 1 - |cos|, whose spread at a place does not grow with its mean, as that of a mean square does.
 
         Returns
         -------
         patches : (G, 6) float32
             Of each patch what ``PLACED`` names: mean, highest, lowest height and their standard deviation in voxels,
             mean turn of the normals (1 - |cos|), mean log distance. The highest and the lowest tenth of the heights,
-            and the farthest fifth of the distances, are left out: stray points are no defect.
+            and the farthest fifth of the distances, are left out: stray points are no defect. Each point counts once.
+            The turn is NaN where no normal counts.
         heights : (V,) float32
             Signed height of each point, outwards positive where normals point outwards, in the unit of the points.
         """
@@ -109,8 +115,8 @@ class SurfaceAnchors:
         weights /= weights.sum(axis=1, keepdims=True)
         mean = np.divide(self.sums, self.counts, out=np.zeros_like(self.sums), where=self.counts > 0)
         facing = np.sign(np.einsum("vkj,vj->vk", self.normals[indices], self.normals[indices[:, 0]]))
-        own = np.einsum("vkj,vkj->vk", points[:, None] - self.points[indices], self.normals[indices]) - mean[indices]
-        heights = (weights * own * np.where(facing == 0, 1.0, facing)).sum(axis=1)
+        above = np.einsum("vkj,vkj->vk", points[:, None] - self.points[indices], self.normals[indices]) - mean[indices]
+        heights = (weights * above * np.where(facing == 0, 1.0, facing)).sum(axis=1)
         cosine = np.abs(np.einsum("vkj,vj->vk", self.normals[indices], normals))
         turn = (weights * (1.0 - cosine)).sum(axis=1)
         far = np.log1p(distances[:, 0] / self.voxel)
@@ -118,18 +124,24 @@ class SurfaceAnchors:
         reference = self.normals[indices[:, 0]]
         sign = np.sign(np.einsum("gkj,gj->gk", reference[neighbors], reference[neighbors[:, 0]]))
         of_patch = heights[neighbors] * np.where(sign == 0, 1.0, sign) / self.voxel
-        size = neighbors.shape[1]
-        stray = size // 10
-        of_patch = np.sort(of_patch, axis=1)[:, stray : size - stray]
-        beside = np.sort(far[neighbors], axis=1)[:, : size - 2 * stray]
+        own = neighbors != neighbors[:, :1]
+        own[:, 0] = True
+        number = own.sum(axis=1, keepdims=True)
+        rank = np.arange(neighbors.shape[1])
+        stray = number // 10
+        of_patch, inner = np.sort(np.where(own, of_patch, np.inf), axis=1), (rank >= stray) & (rank < number - stray)
+        beside, near = np.sort(np.where(own, far[neighbors], np.inf), axis=1), rank < number - 2 * stray
+        counted = own if certainty is None else own * certainty[neighbors]
+        all_counted = counted.sum(axis=1, dtype=np.float64)
+        of_normals = (counted * turn[neighbors]).sum(axis=1) / np.where(all_counted > 0, all_counted, np.nan)
         described = np.stack(
             [
-                of_patch.mean(axis=1),
-                of_patch[:, -1],
-                of_patch[:, 0],
-                of_patch.std(axis=1),
-                turn[neighbors].mean(axis=1),
-                beside.mean(axis=1),
+                of_patch.mean(axis=1, where=inner),
+                of_patch.max(axis=1, where=inner, initial=-np.inf),
+                of_patch.min(axis=1, where=inner, initial=np.inf),
+                of_patch.std(axis=1, where=inner),
+                of_normals if certainty is None else np.sqrt(2.0 * np.maximum(of_normals, 0.0)),
+                beside.mean(axis=1, where=near),
             ],
             axis=1,
         )
@@ -201,7 +213,7 @@ class FeatureAnchors:
             sums[seen] += values[seen]
             squares[seen] += values[seen].astype(np.float64) ** 2
             counts += seen
-        everywhere = np.concatenate(features).var(axis=0, dtype=np.float64)
+        everywhere = np.nanvar(np.concatenate(features), axis=0, dtype=np.float64)
         usual = everywhere
         many = counts >= 2
         if many.any():
@@ -227,7 +239,9 @@ class FeatureAnchors:
     def normalise(
         self, features: Floats, centers: Floats, without: tuple[Floats, NDArray[np.bool_]] | None = None
     ) -> Floats:
-        """(n, C) ``features`` less the mean of their place, over its standard deviation.
+        """(n, C) ``features`` less the mean of their place, over its standard deviation; 0 for a NaN.
+
+        What a patch does not show is taken to be as expected.
 
         Parameters
         ----------
@@ -253,7 +267,7 @@ class FeatureAnchors:
         ]
         expected = np.einsum("nk,nkc->nc", weights, mean[indices])
         spread = np.einsum("nk,nkc->nc", weights, variance[indices]) + self.floor * self.usual
-        return ((features - expected) / np.sqrt(spread)).astype(np.float32)
+        return np.where(np.isnan(features), 0.0, (features - expected) / np.sqrt(spread)).astype(np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
@@ -275,7 +289,11 @@ class FeatureAnchors:
 
 
 def _shown(features: Floats, centers: Floats, anchors: Floats, reach: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """The (A, C) features that a scan shows at the anchors, and (A,) where it shows any."""
+    """The (A, C) features that a scan shows at the anchors, and (A,) where it shows any; patches with NaN show none."""
+    whole = np.isfinite(features).all(axis=1)
+    if not whole.any():
+        return np.zeros((len(anchors), features.shape[1]), np.float32), np.zeros(len(anchors), np.bool_)
+    features, centers = features[whole], centers[whole]
     k = min(3, len(centers))
     distances, indices = nearest(centers, anchors, k)
     weights = 1.0 / (distances**2 + 1e-8 * reach**2)

@@ -142,6 +142,12 @@ class ScaConfig(Config):
         high=100.0,
         paper=0,
     )
+    turn: Literal["cosine", "angle"] = setting(
+        "cosine",
+        "How the turn of a patch against the mean surface is measured: by the mean of 1 - |cos| over all its normals, "
+        "or as an angle, over the normals that the points around determine, each counted by how surely they do",
+        choices=("cosine", "angle"),
+    )
 
     adaptor: bool = setting(True, "Feature Adaptor; off is the paper's ablation '- FA'", paper=True)
     adaptor_share: float = setting(
@@ -239,6 +245,7 @@ class ScaConfig(Config):
             "feature_width": 48,
             "anchors": 2048,
             "placed_weight": 3.0,
+            "turn": "angle",
             "noise": 1.0,
             "noise_octaves": 3.0,
             "clean_pass": True,

@@ -72,14 +72,14 @@ class FeatureSpace:
             for one, values, owner in zip(sets, assembled, owners, strict=True):
                 own = anchors.contribution(assembled[first[owner]], sets[first[owner]].centers)
                 features.append(anchors.normalise(values, one.centers, without=own))
-        return cls(space.mean, space.basis, weights, anchors), [x * weights for x in features]
+        return cls(space.mean, space.basis, weights, anchors), [_filled(x) * weights for x in features]
 
     def features(self, one: PatchSet, config: ScaConfig) -> Floats:
         """(n, W) features of a scan that the space was not learned on."""
         assembled = self._assembled(one, config)
         if self.anchors is not None:
             assembled = self.anchors.normalise(assembled, one.centers)
-        return assembled * self.weights
+        return _filled(assembled) * self.weights
 
     def _assembled(self, one: PatchSet, config: ScaConfig) -> Floats:
         return np.concatenate(self._blocks(one, config), axis=1)
@@ -112,3 +112,8 @@ class FeatureSpace:
             np.asarray(state["weights"], np.float32),
             FeatureAnchors.from_state(anchors) if anchors else None,
         )
+
+
+def _filled(features: Floats) -> Floats:
+    """``features`` with 0 for what a patch does not show."""
+    return np.nan_to_num(features, nan=0.0)

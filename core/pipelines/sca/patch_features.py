@@ -16,6 +16,7 @@ from core.geometry.normals import estimate_normals
 from core.geometry.patches import Patches, make_patches
 from core.pipelines.sca.aggregation import prototype_count, spatial_context_aggregation
 from core.pipelines.sca.anchors import PLACED, SurfaceAnchors
+from core.pipelines.sca.certainty import normal_certainty
 from core.pipelines.sca.config import ScaConfig
 from core.runtime import Runtime
 
@@ -40,7 +41,8 @@ class PatchSet:
     geometry : (n, 33) float32
         Square roots of the FPFH's shares, each block of unit length.
     placed : (n, 6) float32
-        How the patch lies to the good parts' mean surface; no columns without one.
+        How the patch lies to the good parts' mean surface, NaN where it shows too little to tell; no columns without
+        one.
     prototype : (n,) int64
         The prototype that each patch belongs to most.
     shift : (n,) float32
@@ -141,6 +143,7 @@ def patch_set(
             tokens = refined
     placed, heights = np.zeros((len(centers), 0), np.float32), None
     if surface is not None:
-        placed, heights = surface.describe(points, normals, patches.neighbors)
+        certainty = normal_certainty(points, _NORMAL_STEPS * step) if config.turn == "angle" else None
+        placed, heights = surface.describe(points, normals, patches.neighbors, certainty)
         assert placed.shape[1] == len(PLACED)
     return PatchSet(patches, centers, tokens.cpu().numpy(), geometry, placed, prototype, shift, heights)

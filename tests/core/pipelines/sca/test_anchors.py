@@ -76,6 +76,26 @@ def test_few_scans_give_finite_features(scans: int) -> None:
     assert np.isfinite(anchors.normalise(features[0], centers[0], without=own)).all()
 
 
+def test_what_a_patch_does_not_show_is_taken_as_expected_and_teaches_nothing() -> None:
+    rng = np.random.default_rng(4)
+    centers = [sheet(i, count=200) for i in range(8)]
+    features = [rng.normal(size=(200, 2)).astype(np.float32) for _ in centers]
+    cut = [centers[0][:150], *centers[1:]]
+    plain = FeatureAnchors.learn([features[0][:150], *features[1:]], cut, 64, floor=0.3)
+    features[0][150:, 1] = np.nan
+    anchors = FeatureAnchors.learn(features, centers, 64, floor=0.3)
+    values, seen = anchors.contribution(features[0], centers[0])
+    assert np.array_equal(values, anchors.contribution(features[0][:150], cut[0])[0])
+    assert seen.any()
+    assert np.isfinite(anchors.sums).all()
+    assert anchors.usual == pytest.approx(plain.usual, rel=0.2)
+    found = anchors.normalise(features[0], centers[0])
+    assert np.array_equal(found[150:, 1], np.zeros(50))
+    assert np.abs(found[150:, 0]).min() > 0
+    nothing = anchors.contribution(np.full((10, 2), np.nan, np.float32), centers[0][:10])
+    assert not nothing[1].any()
+
+
 def test_state_round_trip() -> None:
     surface = SurfaceAnchors.learn([sheet(0), sheet(1, 0.02)], voxel=0.1)
     again = SurfaceAnchors.from_state(surface.state())

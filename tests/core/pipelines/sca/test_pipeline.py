@@ -88,6 +88,7 @@ ABLATIONS = [
     {"align": "none", "anchors": 0},
     {"object_share": 0.0, "outlier_ratio": 0.0, "energy": False},
     {"fpfh_weight": 0.5, "layer": 2},
+    {"turn": "cosine"},
     {"normalisation": "cloud_statistics", "layer": 2},
 ]
 
@@ -111,6 +112,12 @@ def test_presets_hold_the_papers_constants() -> None:
     for spec in ScaConfig.settings():
         if isinstance(spec.paper, int | float) and spec.name not in ("anchors",):
             assert getattr(paper, spec.name) == spec.paper, spec.name
+
+
+def test_models_of_before_the_turn_was_an_angle_keep_their_form() -> None:
+    stored = {k: v for k, v in ScaConfig.preset("fast").to_mapping().items() if k != "turn"}
+    assert ScaConfig.from_mapping(stored).turn == "cosine"
+    assert ScaConfig.preset("fast").turn == "angle"
 
 
 def test_unfitted_says_so(pipeline: Make, part: Part) -> None:
