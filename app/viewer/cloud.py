@@ -16,6 +16,11 @@ _TWO_SIDED = """//VTK::Normal::Impl
   if (normalVCVSOutput.z < 0.0) { normalVCVSOutput = -normalVCVSOutput; }
 """
 
+# Wide points as discs: squares look like blocks. Narrow ones stay square, they have no pixels to spare.
+_ROUND = """//VTK::Clip::Impl
+  if (abs(dFdx(gl_PointCoord.x)) < 0.2 && distance(gl_PointCoord, vec2(0.5)) > 0.5) { discard; }
+"""
+
 
 def unit_rgb(color: Rgb) -> tuple[float, float, float]:
     """A colour of 0..255 as VTK takes it, 0..1."""
@@ -82,6 +87,7 @@ class Cloud:
         look = self.actor.GetProperty()
         shader = self.actor.GetShaderProperty()
         shader.ClearAllFragmentShaderReplacements()
+        shader.AddFragmentShaderReplacement("//VTK::Clip::Impl", True, _ROUND, False)
         if normals is None or not self._shaded:
             self._data.GetPointData().SetNormals(None)
             look.LightingOff()

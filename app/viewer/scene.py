@@ -18,7 +18,7 @@ from app.viewer.painting import color_span, names_of, table_of
 from app.viewer.reconstruction import Reconstruction
 from core.scan import Scan
 
-_COVER = 2.9  # widths of a point per spacing: strewn at random, such points leave 0.02 % of a surface open
+_COVER = 3.3  # widths of a disc per spacing: strewn at random, such discs leave 0.02 % of a surface open
 _THIN_COVER = 0.6  # of that while the view moves: a software renderer's time goes with the pixels it covers twice
 _SMALLEST, _LARGEST = 2.0, 28.0  # pixels
 _SOFT, _STRONG = 5.0, 2.0  # eye-dome lighting where colours must be read off, and where it alone shows the shape
