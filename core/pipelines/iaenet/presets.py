@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 FAST: Mapping[str, Any] = {
+    "image": "auto",
     "voxel_points": 12_000,
     "align": "auto",
     "normal_neighbors": 12,

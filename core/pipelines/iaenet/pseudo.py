@@ -93,14 +93,16 @@ class PseudoMaker:
                 return self._pasted(scan, picture, own, pasted, moved, labels, image)
         return Pseudo(target, list(pictures), np.zeros(len(target.cloud), bool), scan)
 
-    def _source(self, scan: int, rng: np.random.Generator) -> tuple[Floats, Floats | None]:
-        """Heights, and the image that goes with them."""
-        if len(self._prepared) < 2 or rng.random() < self._procedural:
-            return self._shape(rng), None
-        other = int(rng.integers(len(self._prepared) - 1))
-        other += other >= scan
+    def _source(self, scan: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Heights, and the image that goes with them; a made shape looks like some good scan, whose grain it takes."""
+        other = scan
+        if len(self._prepared) > 1:
+            other = int(rng.integers(len(self._prepared) - 1))
+            other += other >= scan
         pictures = self._pictures[other]
         picture = pictures[rng.integers(len(pictures))]
+        if len(self._prepared) < 2 or rng.random() < self._procedural:
+            return self._shape(rng), picture.image
         return picture.heights(self._prepared[other].dense), picture.image
 
     def _shape(self, rng: np.random.Generator) -> Floats:
@@ -119,7 +121,7 @@ class PseudoMaker:
         pasted: Pasted,
         moved: NDArray[np.bool_],
         labels: NDArray[np.bool_],
-        image: Floats | None,
+        image: Floats,
     ) -> Pseudo:
         target = self._prepared[scan]
         at = picture.dense_pixels[moved]
@@ -128,7 +130,7 @@ class PseudoMaker:
         dense[moved] += (np.nan_to_num(shift)[:, None] * picture.towards).astype(np.float32)
         changed = target.moved(dense, self._neighbors)
         shown = None
-        if self._photographer.rgb and image is not None:
+        if self._photographer.rgb:
             shown = picture.image.copy()
             shown[:, pasted.mask] = image.reshape(3, -1)[:, pasted.source[pasted.mask]]
         pictures = self._photographer.again(changed, self._pictures[scan], shown)

@@ -159,11 +159,12 @@ def test_the_same_draws_make_the_same_sample() -> None:
     assert np.array_equal(one.labels, other.labels)
 
 
-def test_colours_are_pasted_with_the_surface() -> None:
+@pytest.mark.parametrize("procedural", [0.0, 1.0])
+def test_colours_are_pasted_with_the_surface(procedural: float) -> None:
     config = IaenetConfig.preset("fast", background="none", align="none", image="rgb", voxel_points=0)
     other = grid(1).replaced(image=np.full((60, 100, 3), 255, np.uint8))
     prepared, photographer = learned([grid(0), other], config)
-    sample = maker(prepared, photographer, 0.0).make(0, np.random.default_rng(1))
+    sample = maker(prepared, photographer, procedural).make(0, np.random.default_rng(1))
     before = photographer.take(prepared[0])[0].image
     changed = np.abs(sample.pictures[0].image - before).max(axis=0) > 0.01
     assert changed.any()
