@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 _NAME = "nominal_stub_pipeline"
@@ -148,10 +148,11 @@ def session(qtbot: QtBot, stub: ModuleType, tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def idle(qtbot: QtBot) -> Callable[[Any], None]:
-    """Wait until a session's worker has nothing to do."""
+    """Wait until a session's worker has nothing to do, and what it reported has reached the window."""
 
     def wait(session: Any) -> None:
-        qtbot.waitUntil(lambda: not session.jobs.busy, timeout=20_000)
+        qtbot.waitUntil(lambda: not session.jobs.busy, timeout=60_000)
+        QApplication.processEvents()  # failures are reported through the event queue
 
     return wait
 
