@@ -107,7 +107,7 @@ def test_cancelling_keeps_what_was_finished(dialog: Any, stub: ModuleType, qtbot
     before = len(session.catalog.models("plate"))
     dialog.also._boxes["blind"].setChecked(True)
     dialog.start.click()
-    qtbot.waitUntil(lambda: "2 of 2" in dialog.what.text() or dialog._job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: "2 of 2, blind" in dialog.what.text() or dialog._job is None, timeout=20_000)
     stub.HOLD.clear()
     dialog.stop.click()
     idle(session)
