@@ -36,6 +36,7 @@ from app.dialogs.weights_details import WeightsDetails
 from app.dialogs.weights_table import WeightsTable, megabytes
 from app.icons import icon
 from app.jobs import Job
+from app.links import Links
 from app.panels.panel import label, rerole, scrolled
 from app.quantities import NOTHING
 from app.session import Session
@@ -82,13 +83,15 @@ class WeightsDialog(QDialog):
         self.table.chosen.connect(guarded(self._show_details))
         self.table.itemActivated.connect(guarded(lambda *_: self._activate()))
         self.details.copied.connect(guarded(lambda _: self._say(self.tr("The address is on the clipboard."), "")))
-        store.changed.connect(guarded(self.refresh))
-        store.working.connect(guarded(self._show_work))
-        store.said.connect(guarded(self._say))
-        store.brought.connect(guarded(self._choose_brought))
-        session.jobs.changed.connect(guarded(self._show_work))
-        session.jobs.progressed.connect(guarded(self._show_progress))
-        session.workshop.prepared.connect(guarded(self.refresh))
+        self._links, self._ended = Links(), False
+        self.finished.connect(self._end)
+        self._links.add(store.changed, guarded(self.refresh))
+        self._links.add(store.working, guarded(self._show_work))
+        self._links.add(store.said, guarded(self._say))
+        self._links.add(store.brought, guarded(self._choose_brought))
+        self._links.add(session.jobs.changed, guarded(self._show_work))
+        self._links.add(session.jobs.progressed, guarded(self._show_progress))
+        self._links.add(session.workshop.prepared, guarded(self.refresh))
         self.set_theme(theme)
         self._show_work()
         self.table.setFocus()
@@ -274,7 +277,14 @@ class WeightsDialog(QDialog):
         if chosen is not None and path is not None and not known:
             self._session.weights.read_hash(chosen, partial(self._take_hash, path))
 
+    def _end(self, *_: int) -> None:
+        """Nothing reaches the dialog any more: its widgets are about to go."""
+        self._ended = True
+        self._links.cut()
+
     def _take_hash(self, path: Path, sha256: str) -> None:
+        if self._ended:
+            return
         self._hashes[path] = sha256
         chosen = self.table.current
         if chosen is not None and chosen.path == path:

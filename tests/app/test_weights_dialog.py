@@ -443,6 +443,13 @@ def test_without_a_network_the_error_says_where_to_put_the_file(
     assert dialog.download_button.isEnabled()
 
 
+def test_a_closed_dialog_follows_nothing(dialog: Any, window: Any, idle: Idle) -> None:
+    idle(window.session)
+    followed = window.session.jobs.receivers("2changed()")
+    dialog.close()
+    assert window.session.jobs.receivers("2changed()") == followed - 1
+
+
 # -- what training says of features
 
 
