@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DONE = 0
 COMBINATIONS = ("fisher", "harmonic")
+WEIGHINGS = ("validation", "equal")
 
 
 def add_model_option(verb: argparse.ArgumentParser) -> None:
@@ -37,8 +38,15 @@ def chosen_model(paths: Sequence[Path], runtime: Runtime, console: Console) -> M
     if len(models) == 1:
         return models[0]
     model = workflow.combine(models)
-    console.say(f"{model.card.name}. {model.calibration.note}")
+    console.say(f"{model.card.name}. {_said(model)}")
     return model
+
+
+def _said(model: Model) -> str:
+    from core.consensus.pipeline import ConsensusPipeline
+
+    assert isinstance(model.pipeline, ConsensusPipeline)
+    return f"{model.pipeline.weighing_said} {model.calibration.note}"
 
 
 def add_combine_verb(verbs: Any, common: argparse.ArgumentParser, computing: argparse.ArgumentParser) -> None:
@@ -60,6 +68,18 @@ def add_combine_verb(verbs: Any, common: argparse.ArgumentParser, computing: arg
         default="fisher",
         help="fisher asks for agreement, harmonic follows whoever is surest; default: %(default)s",
     )
+    combine.add_argument(
+        "--weighing",
+        choices=WEIGHINGS,
+        default="validation",
+        help="models count by how well they tell defects of validation parts, or equal; default: %(default)s",
+    )
+    combine.add_argument(
+        "--category",
+        type=Path,
+        metavar="DIR",
+        help="the category's folder: models that were not measured on its validation parts yet are measured now",
+    )
     combine.add_argument("--part-budget", type=float, metavar="SHARE", help="good parts that may be rejected")
     combine.add_argument("--point-budget", type=float, metavar="SHARE", help="good points that may be marked")
     combine.add_argument("--name", help="what to call it")
@@ -68,28 +88,38 @@ def add_combine_verb(verbs: Any, common: argparse.ArgumentParser, computing: arg
 
 def _combine(options: argparse.Namespace, console: Console) -> int:
     from core import workflow
-    from core.consensus.pipeline import ConsensusConfig
+    from core.consensus.pipeline import ConsensusConfig, ConsensusPipeline
+    from core.datasets.category import recognise
+    from core.evaluation.validation import validated_alike
     from core.runtime import Runtime
 
     runtime = Runtime.choose(options.device, seed=options.seed)
+    models = [workflow.load(path, runtime) for path in options.model]
+    if options.category is not None:
+        category = recognise(options.category, unit=models[0].card.unit)
+        with console.progress("Measuring the models") as progress:
+            models = validated_alike(models, category, progress)
     model = workflow.combine(
-        [workflow.load(path, runtime) for path in options.model],
-        config=ConsensusConfig(combination=options.combination),
+        models,
+        config=ConsensusConfig(combination=options.combination, weighing=options.weighing),
         name=options.name,
         part_budget=options.part_budget,
         point_budget=options.point_budget,
     )
     workflow.save(model, options.out)
-    calibration = model.calibration
+    calibration, pipeline = model.calibration, model.pipeline
+    assert isinstance(pipeline, ConsensusPipeline)
+    weights = pipeline.member_weights
     record = {
         "model": str(options.out),
         "category": model.card.category,
         "members": [str(path) for path in options.model],
         "combination": options.combination,
+        "weights": None if weights is None else weights.tolist(),
         "part_threshold": calibration.part_threshold,
         "point_threshold": calibration.point_threshold,
         "budget_supported": calibration.supported,
         "calibration": calibration.note,
     }
-    console.result(record, f"{options.out} written: {model.card.name}. {calibration.note}")
+    console.result(record, f"{options.out} written: {model.card.name}. {_said(model)}")
     return DONE

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import work
 from app.work import Trained
 from core.errors import NominalError
 from core.progress import Progress
-from core.store.library import Library, ModelEntry
+from core.store.library import Library, LibraryCategory, ModelEntry
+
+if TYPE_CHECKING:
+    from core.workflow import Model
 
 CONSENSUS = "consensus"
 
@@ -37,18 +41,46 @@ def known_parts(paths: Sequence[Path]) -> Mapping[Path, frozenset[str]]:
     return found
 
 
-def combine(paths: Sequence[Path], combination: str, library: Library, device: str, progress: Progress) -> Trained:
-    """Make the consensus of these models and put it into the library."""
+def combine(
+    paths: Sequence[Path],
+    combination: str,
+    weighing: str,
+    measured_on: LibraryCategory | None,
+    library: Library,
+    device: str,
+    progress: Progress,
+) -> Trained:
+    """Make the consensus of these models and put it into the library.
+
+    ``measured_on`` is the category on whose validation parts models are measured first that were not yet; their files
+    keep the result.
+    """
     from core import workflow
     from core.consensus.pipeline import ConsensusConfig
+    from core.evaluation.validation import validated_alike
 
     models = [
         workflow.load(path, work.runtime(device))
-        for path in progress.part(0.0, 0.7, "Loading the models").over(paths, "{i} of {n}")
+        for path in progress.part(0.0, 0.1, "Loading the models").over(paths, "{i} of {n}")
     ]
-    progress.update(0.7, "Comparing good parts")
-    model = workflow.combine(models, config=ConsensusConfig.from_mapping({"combination": combination}))
+    if measured_on is not None:
+        category = work.recognise(measured_on.folder, measured_on.unit, measured_on.name)
+        before, models = models, validated_alike(models, category, progress.part(0.1, 0.95))
+        for path, old, new in zip(paths, before, models, strict=True):
+            if new is not old:
+                workflow.save(new, path)
+    progress.update(0.95, "Comparing good parts")
+    config = ConsensusConfig.from_mapping({"combination": combination, "weighing": weighing})
+    model = workflow.combine(models, config=config)
     progress.check()
     path = library.model_path(model.card.category, f"{CONSENSUS} {combination}")
     workflow.save(model, path)
     return Trained(path, model)
+
+
+def weighing_said(model: Model) -> str:
+    """What each member of a consensus counts, for people."""
+    from core.consensus.pipeline import ConsensusPipeline
+
+    assert isinstance(model.pipeline, ConsensusPipeline)
+    return model.pipeline.weighing_said

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.evaluation.validation_score import ValidationScore, best_of
 from core.store.library import ModelEntry
+from core.store.validation_score import ValidationScore, best_of
 
 
 def validation_of(entry: ModelEntry) -> ValidationScore | None:

@@ -169,7 +169,7 @@ def _tell(outcome: Outcome, category: Category, console: Console) -> None:
 
 def _tell_best(outcomes: Sequence[Outcome], console: Console) -> None:
     """Which did best on validation parts."""
-    from core.evaluation.validation_score import best_of
+    from core.store.validation_score import best_of
 
     best = [outcomes[i].choice.pipeline for i in best_of([outcome.validation for outcome in outcomes])]
     if best:

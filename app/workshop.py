@@ -120,7 +120,7 @@ class Workshop(QObject):
             session.catalog.refresh()
 
         def done(outcomes: tuple[Outcome, ...]) -> None:
-            from core.evaluation.validation_score import best_of
+            from core.store.validation_score import best_of
 
             best = best_of([outcome.validation for outcome in outcomes])
             paths = [outcome.path for outcome in outcomes if outcome.path is not None]

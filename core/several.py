@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import workflow
 from core.datasets.category import Category, ScanEntry
 from core.errors import NominalError
-from core.evaluation.validation import validate
-from core.evaluation.validation_score import ValidationScore
+from core.evaluation.validation import validated as measured
 from core.inspection.calibration import Calibration
 from core.pipelines.config import Config
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
 from core.scan import Scan
 from core.store.model_file import ModelCard
+from core.store.validation_score import ValidationScore
 from core.workflow import Model
 
 _VALIDATING = 0.85
@@ -112,7 +112,7 @@ def train_several(
             step = _Named(step, choice.pipeline)
         started = time.monotonic()
         try:
-            model, validation = _trained(once, choice, runtime, part_budget, point_budget, validated, step)
+            model = _trained(once, choice, runtime, part_budget, point_budget, validated, step)
             step.check()
             path = keep(choice, model)
         except Cancelled:
@@ -123,7 +123,8 @@ def train_several(
             outcomes.append(Outcome(choice, time.monotonic() - started, error=error))
             continue
         seconds = time.monotonic() - started
-        outcomes.append(Outcome(choice, seconds, model.card, model.calibration, path, validation))
+        score = ValidationScore.from_mapping(model.card.validation)
+        outcomes.append(Outcome(choice, seconds, model.card, model.calibration, path, score))
     progress.update(1.0, "Done")
     return tuple(outcomes)
 
@@ -136,7 +137,7 @@ def _trained(
     point_budget: float,
     validated: bool,
     progress: Progress,
-) -> tuple[Model, ValidationScore | None]:
+) -> Model:
     model = workflow.train(
         category,
         choice.pipeline,
@@ -148,12 +149,7 @@ def _trained(
         point_budget=point_budget,
         progress=progress.part(0.0, _VALIDATING if validated else 1.0),
     )
-    if not validated:
-        return model, None
-    score = validate(model, category, progress.part(_VALIDATING, 1.0))
-    if score is None:
-        return model, None
-    return replace(model, card=replace(model.card, validation=score.to_mapping())), score
+    return measured(model, category, progress.part(_VALIDATING, 1.0)) if validated else model
 
 
 class _Named(Progress):

@@ -270,6 +270,7 @@ def combine(
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         program_version=VERSION,
         weights=dict(pipeline.weights),
+        validation={},  # the first member's says nothing of them all
     )
     calibration = pipeline.calibration(
         known.part_budget if part_budget is None else part_budget,

@@ -21,12 +21,16 @@ from PySide6.QtWidgets import (
 
 from app import combine_work
 from app.jobs import Job
+from app.model_comparison import validation_of
 from app.panels.inspect import model_tip, model_title
 from app.panels.panel import label
 from app.session import Session
 from core.progress import Progress
+from core.store.validation_score import comparable
 
 PATH = Qt.ItemDataRole.UserRole
+_TELLS, _KNOWS = 1, 2
+"""Columns."""
 _LEAST_PARTS = 3
 _ENOUGH = 19
 """Common good parts from which on a false-reject rate of 5 % is supported."""
@@ -53,18 +57,26 @@ class CombineDialog(QDialog):
         self._over = False  # closed: what a job still brings is not shown any more
 
         self.models = QTreeWidget()
-        self.models.setHeaderLabels([self.tr("Model"), self.tr("Good parts it knows")])
+        self.models.setHeaderLabels([self.tr("Model"), self.tr("Tells defects"), self.tr("Good parts it knows")])
+        self.models.headerItem().setToolTip(
+            1, self.tr("P-AUPR on validation parts: 1 if every defective point scores above every good one.")
+        )
         self.models.setRootIsDecorated(False)
         self.models.setUniformRowHeights(True)
         self.models.setAccessibleName(self.tr("Models to combine"))
         header = self.models.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        for column in (_TELLS, _KNOWS):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.combination = QComboBox()
         self.combination.addItem(self.tr("Models must agree (Fisher)"), "fisher")
         self.combination.addItem(self.tr("Follow the surest model (harmonic mean)"), "harmonic")
         self.combination.setAccessibleName(self.tr("How they decide"))
+        self.weighing = QComboBox()
+        self.weighing.addItem(self.tr("By how well each tells defects"), "validation")
+        self.weighing.addItem(self.tr("All the same"), "equal")
+        self.weighing.setAccessibleName(self.tr("What each model counts"))
         self.said = label(width=480)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.combine = QPushButton(self.tr("Combine"))
@@ -90,12 +102,14 @@ class CombineDialog(QDialog):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow(self.tr("&Decision"), self.combination)
+        form.addRow(self.tr("What each &counts"), self.weighing)
         layout.addLayout(form)
         layout.addWidget(self.said)
         layout.addWidget(self.buttons)
 
         guarded = session.failures.guarded
         self.models.itemChanged.connect(guarded(lambda *_: self._say()))
+        self.weighing.currentIndexChanged.connect(guarded(lambda *_: self._say()))
         self.buttons.rejected.connect(self.reject)
         self.combine.clicked.connect(guarded(self._combine))
         self._fill()
@@ -114,7 +128,10 @@ class CombineDialog(QDialog):
 
     def _fill(self) -> None:
         for entry in combine_work.candidates(self._session.catalog.models(self._category)):
-            item = QTreeWidgetItem([model_title(entry), self.tr("looking …")])
+            score = validation_of(entry)
+            known = score is not None and score.points == score.points
+            tells = f"{score.points:.2f}" if known and score is not None else self.tr("not measured")
+            item = QTreeWidgetItem([model_title(entry), tells, self.tr("looking …")])
             item.setData(0, PATH, entry.path)
             item.setToolTip(0, model_tip(entry))
             item.setCheckState(0, Qt.CheckState.Unchecked)
@@ -143,11 +160,11 @@ class CombineDialog(QDialog):
             path = item.data(0, PATH)
             count = len(known.get(path, ()))
             if not count:
-                item.setText(1, self.tr("none: train again"))
-                item.setToolTip(1, self.tr("It was trained before models remembered their good parts one by one."))
+                item.setText(_KNOWS, self.tr("none: train again"))
+                item.setToolTip(_KNOWS, self.tr("It was trained before models remembered their good parts one by one."))
                 continue
             item.setDisabled(False)
-            item.setText(1, str(count))
+            item.setText(_KNOWS, str(count))
             entry = self._session.catalog.model(path)
             method = entry.card.pipeline if entry is not None and entry.card is not None else ""
             if method not in methods:  # the newest of each method
@@ -174,22 +191,41 @@ class CombineDialog(QDialog):
                 text += " " + self.tr("They support a false-reject rate of {rate} % at best.").format(
                     rate=f"{100 / (common + 1):.2g}"
                 )
+            text += " " + self._weighing_said()
         self.said.setText(text)
+
+    @property
+    def _unmeasured(self) -> bool:
+        """Whether the ticked models must be measured on validation parts before they can be weighed."""
+        entries = [self._session.catalog.model(path) for path in self.chosen]
+        return not comparable([None if entry is None else validation_of(entry) for entry in entries])
+
+    def _weighing_said(self) -> str:
+        if self.weighing.currentData() == "equal" or not self._unmeasured:
+            return ""
+        if self._session.catalog.category(self._category) is None:
+            return self.tr("Not all were measured on the same validation parts: they will all count the same.")
+        return self.tr("Not all were measured on the same validation parts: this is done first and takes some minutes.")
 
     def _combine(self) -> None:
         session, paths = self._session, self.chosen
         library, device = session.library, session.settings.device
-        combination = str(self.combination.currentData())
+        combination, weighing = str(self.combination.currentData()), str(self.weighing.currentData())
+        measured_on = session.catalog.category(self._category) if weighing == "validation" else None
 
         def run(progress: Progress) -> combine_work.Trained:
-            return combine_work.combine(paths, combination, library, device, progress)
+            return combine_work.combine(paths, combination, weighing, measured_on, library, device, progress)
 
         def made_one(made: combine_work.Trained) -> None:
             session.catalog.refresh()
             session.models.put(made.path, made.model, session.model_path)
             session.choose_model(made.path)
             session.take_model(made.path, made.model)
-            session.message.emit(self.tr("{name} is ready.").format(name=made.card.name))
+            session.message.emit(
+                self.tr("{name} is ready. {weighing}").format(
+                    name=made.card.name, weighing=combine_work.weighing_said(made.model)
+                )
+            )
             if not self._over:
                 self.accept()
 
@@ -203,15 +239,22 @@ class CombineDialog(QDialog):
                 tag="combine",
             )
         )
-        self.said.setText(self.tr("Loading the models and comparing their good parts …"))
+        self.said.setText(
+            self.tr("Measuring the models on validation parts …")
+            if measured_on is not None and self._unmeasured
+            else self.tr("Loading the models and comparing their good parts …")
+        )
         self.combine.setEnabled(False)
         self.models.setEnabled(False)
+        self.weighing.setEnabled(False)
+        self.combination.setEnabled(False)
 
     def _stopped(self) -> None:
         self.job = None
         if self._over:
             return
-        self.models.setEnabled(True)
+        for one in (self.models, self.weighing, self.combination):
+            one.setEnabled(True)
         self._say()
 
     def _failed(self, error: Exception) -> None:

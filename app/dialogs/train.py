@@ -454,7 +454,7 @@ class TrainDialog(QDialog):
         """One row a method, and what they were compared on."""
         if self._job is None:
             return
-        from core.evaluation.validation_score import best_of
+        from core.store.validation_score import best_of
 
         self._job = None
         ready = [outcome for outcome in outcomes if outcome.card is not None]

@@ -8,10 +8,10 @@ from PySide6.QtCore import QCoreApplication
 
 from app.quantities import duration, number, percent
 from app.work import Trained
-from core.evaluation.validation_score import LABELLED
+from core.store.validation_score import LABELLED
 
 if TYPE_CHECKING:
-    from core.evaluation.validation_score import ValidationScore
+    from core.store.validation_score import ValidationScore
 
 
 def validation_line(measured: ValidationScore | None) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil, isfinite, log10
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.consensus.maps import disagreement, surprise_map, taken_over, who_flags
 from core.consensus.members import Jury, Member
+from core.consensus.weights import validated_weights
 from core.errors import ConfigError, NominalError
 from core.inspection.calibration import Calibration, calibrate
 from core.inspection.conformal import COMBINATIONS, Combine, part_grid, part_score
@@ -26,6 +28,7 @@ from core.progress import Progress
 from core.runtime import Runtime
 from core.scan import Scan
 from core.scores import Scores
+from core.store.validation_score import ValidationScore
 
 _MEMBERS = "members"
 
@@ -39,6 +42,12 @@ class ConsensusConfig(Config):
         "How p-values are combined: fisher asks for agreement, harmonic follows whoever is surest",
         choices=("fisher", "harmonic"),
     )
+    weighing: Literal["validation", "equal"] = setting(
+        "validation",
+        "What a model counts: by how well it tells the defects of validation parts, where every model was measured on "
+        "the same ones, or all the same",
+        choices=("validation", "equal"),
+    )
     flag_share: float = setting(
         0.001, "Share of good points that each member alone flags in the maps", unit="share", low=1e-5, high=0.5
     )
@@ -49,7 +58,7 @@ class ConsensusPipeline(Pipeline):
 
     id = "consensus"
     title = "Consensus"
-    paper = "Several models by conformal p-values, recalibrated together on the good parts that none was fitted on"
+    paper = "Several models by weighted conformal p-values, calibrated together on good parts that none was fitted on"
     summary = "Asks several models of a category and combines what they find surprising; shows who flags what."
     min_scans = 2
     explains = True
@@ -86,6 +95,26 @@ class ConsensusPipeline(Pipeline):
         if self._jury is None:
             raise ConfigError("This consensus has no members", "Combine trained models of one category")
         return self._jury
+
+    @property
+    def member_weights(self) -> NDArray[np.float64] | None:
+        """(m,) what each member counts, of the sum 1; None where all count the same."""
+        if self.config.weighing == "equal":
+            return None
+        cards = [member.card for member in self.jury.members]
+        return validated_weights([ValidationScore.from_mapping(card.validation) for card in cards])
+
+    @property
+    def weighing_said(self) -> str:
+        """What each member counts, for people."""
+        weights = self.member_weights
+        if weights is None:
+            unlike = self.config.weighing == "validation"
+            return "All count the same" + (
+                ", as not all were measured on the same validation parts." if unlike else "."
+            )
+        shares = ", ".join(f"{title} {share:.0%}" for title, share in zip(self.jury.titles, weights, strict=True))
+        return f"They count by how well they tell defects of validation parts: {shares}."
 
     @property
     def members_named(self) -> str:
@@ -156,7 +185,8 @@ class ConsensusPipeline(Pipeline):
         objects = {m: float(s.object) for m, s in said.items() if isfinite(s.object)}
         part = np.nan
         if objects:
-            part = part_score(jury.parts.scores[:, list(objects)], np.array(list(objects.values())), self._combine)
+            values = np.array(list(objects.values()))
+            part = part_score(jury.parts.scores[:, list(objects)], values, self._combine(tuple(objects)))
         made = Scores(
             combined,
             part,
@@ -177,14 +207,17 @@ class ConsensusPipeline(Pipeline):
             notes.append(f"The judgement is {titles[next(iter(said))]}'s alone.")
         return notes
 
-    @property
-    def _combine(self) -> Combine:
-        return COMBINATIONS[self.config.combination]
+    def _combine(self, present: tuple[int, ...]) -> Combine:
+        """How the surprises of these members become one."""
+        weights = self.member_weights
+        return partial(
+            COMBINATIONS[self.config.combination], weights=None if weights is None else weights[list(present)]
+        )
 
     def _law(self, present: tuple[int, ...]) -> PointSurprise:
         """The law of good points for these members, worked out once."""
         if present not in self._laws:
-            self._laws[present] = PointSurprise.of(self.jury.parts.points[:, :, present], self._combine)
+            self._laws[present] = PointSurprise.of(self.jury.parts.points[:, :, present], self._combine(present))
         return self._laws[present]
 
     def calibration(self, part_budget: float, point_budget: float) -> Calibration:

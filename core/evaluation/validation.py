@@ -1,24 +1,30 @@
 """How well a model does on validation parts, so that the methods of a category can be held against each other.
 
 Where labelled validation parts exist, good and defective ones, it is their O-AUROC. Else it is the O-AUROC of good
-scans that the model was not fitted on against copies of them with made defects. Test scans are never looked at: what
-a method is chosen by is no test of it any more.
+scans that the model was not fitted on against copies of them with made defects. The P-AUPR of the same parts' points
+says what a model's voice is worth in a consensus. Test scans are never looked at: what a method is chosen by is no test
+of it any more.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from math import ceil
+from dataclasses import replace
+from math import ceil, nan
+
+import numpy as np
 
 from core.datasets.category import Category, ScanEntry
 from core.errors import NominalError
+from core.evaluation.curves import average_precision
 from core.evaluation.part_metrics import part_metrics
-from core.evaluation.validation_score import LABELLED, MADE, ValidationScore
+from core.evaluation.tally import PointTally
 from core.geometry.background import ForegroundPolicy
 from core.pipelines.base import Pipeline
 from core.progress import Progress
 from core.scan import Scan
+from core.store.validation_score import LABELLED, MADE, ValidationScore, comparable
 from core.synthesis.made_parts import HEIGHTS, KINDS, made_defective
 from core.workflow import Model
 
@@ -28,6 +34,45 @@ HELD_OUT_MOST = 8
 HOLD_OUT_EVERY = 4
 MADE_LEAST = 12
 """Made defects altogether, spread over the held-out scans; at least two each."""
+
+
+def validated(model: Model, category: Category, progress: Progress) -> Model:
+    """The model with what ``validate`` finds on its card; as it is where that finds nothing.
+
+    Raises
+    ------
+    ScanError
+    Cancelled
+    """
+    score = validate(model, category, progress)
+    return model if score is None else replace(model, card=replace(model.card, validation=score.to_mapping()))
+
+
+def validated_alike(models: Sequence[Model], category: Category, progress: Progress) -> list[Model]:
+    """The models, measured on the same validation parts: those that were not are measured now.
+
+    Raises
+    ------
+    ScanError
+    Cancelled
+    """
+    found = list(models)
+    scores = [ValidationScore.from_mapping(model.card.validation) for model in found]
+    if comparable(scores):
+        return found
+    lacking = [i for i, score in enumerate(scores) if score is None or score.points != score.points]
+    first = lacking[0] if lacking else 0  # what it is measured on is what validation parts are now
+    parts = None
+    for done, i in enumerate([first, *(i for i in range(len(found)) if i != first)]):
+        score = scores[i]
+        if i == first or i in lacking or (score is not None and score.parts != parts):
+            what = f"Measuring {found[i].card.name} on validation parts"
+            found[i] = validated(found[i], category, progress.part(done / len(found), (done + 1) / len(found), what))
+        if i == first:
+            measured = ValidationScore.from_mapping(found[i].card.validation)
+            parts = None if measured is None else measured.parts
+    progress.update(1.0, "Measured")
+    return found
 
 
 def validate(model: Model, category: Category, progress: Progress) -> ValidationScore | None:
@@ -98,13 +143,19 @@ def _measured(
     pipeline: Pipeline, parts: Iterator[tuple[Scan, bool, str]], count: int, basis: str, progress: Progress
 ) -> ValidationScore | None:
     scores, truth, names = [], [], []
+    tally, labelled = PointTally(), True
     for i, (scan, defective, name) in enumerate(parts):
         step = progress.part(i / count, min(1.0, (i + 1) / count), f"Validating {i + 1} of {count}")
         step.update(0.0)
         try:
-            value = float(pipeline.score(scan, step).object)
+            found = pipeline.score(scan, step)
         except NominalError:  # as in an evaluation: it is in no figure
-            value = float("nan")
+            value = nan
+        else:
+            value = float(found.object)
+            labelled &= scan.labels is not None or not defective
+            defect = np.zeros(len(scan), np.int64) if scan.labels is None else scan.labels.astype(np.int64)
+            tally.add(found.points, defect - 1)
         scores.append(value)
         truth.append(defective)
         names.append(name)
@@ -113,8 +164,10 @@ def _measured(
         return None
     judged = [bad for value, bad in zip(scores, truth, strict=True) if value == value]
     digest = hashlib.sha256("\n".join([basis, *names]).encode()).hexdigest()[:16]
+    ranking = tally.ranking()
+    points = float(average_precision(ranking)) if labelled and not ranking.one_class else nan
     return ValidationScore(
-        measure.value, measure.low, measure.high, judged.count(False), judged.count(True), basis, digest
+        measure.value, measure.low, measure.high, judged.count(False), judged.count(True), basis, digest, points
     )
 
 

@@ -102,21 +102,50 @@ class Combine(Protocol):
         ...
 
 
-def fisher(surprises: Floats) -> Floats:
-    """The mean of -ln p: Fisher's statistic over 2 m. High where members agree. NaN where none judges."""
-    return _told(surprises, np.where(np.isfinite(surprises), surprises, UNSAID).mean(axis=-1))
+def fisher(surprises: Floats, weights: Floats | None = None) -> Floats:
+    """The mean of -ln p: Fisher's statistic over 2 m, or Good's (1955) with weights. High where members agree.
 
+    Parameters
+    ----------
+    surprises : (..., m) float64
+        NaN where a member does not judge.
+    weights : (m,) float64, optional
+        What each member counts, above 0 in their sum; all the same if not given.
 
-def harmonic(surprises: Floats) -> Floats:
-    """-ln of the p-values' harmonic mean (Wilson: *The harmonic mean p-value*, PNAS 2019): nearly the highest.
-
-    High where any one member is sure. NaN where none judges.
+    Returns
+    -------
+    (...,) float64
+        NaN where none judges.
     """
-    known = np.where(np.isfinite(surprises), surprises, UNSAID)
-    return _told(surprises, np.logaddexp.reduce(known, axis=-1) - log(surprises.shape[-1]))
+    return _told(surprises, _known(surprises) @ _shares(surprises, weights))
 
 
-COMBINATIONS: Mapping[str, Combine] = {"fisher": fisher, "harmonic": harmonic}
+def harmonic(surprises: Floats, weights: Floats | None = None) -> Floats:
+    """-ln of the p-values' weighted harmonic mean (Wilson: *The harmonic mean p-value*, PNAS 2019): nearly the highest.
+
+    High where any one member is sure. Parameters and result are those of ``fisher``.
+    """
+    shares = _shares(surprises, weights)
+    with np.errstate(divide="ignore"):
+        return _told(surprises, np.logaddexp.reduce(_known(surprises) + np.log(shares), axis=-1))
+
+
+class Weighing(Protocol):
+    """A combination that takes weights: with them fixed it is a ``Combine``."""
+
+    def __call__(self, surprises: Floats, weights: Floats | None = None) -> Floats: ...
+
+
+COMBINATIONS: Mapping[str, Weighing] = {"fisher": fisher, "harmonic": harmonic}
+
+
+def _known(surprises: Floats) -> Floats:
+    return np.where(np.isfinite(surprises), surprises, UNSAID)
+
+
+def _shares(surprises: Floats, weights: Floats | None) -> Floats:
+    count = surprises.shape[-1]
+    return np.full(count, 1.0 / count) if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
 
 
 def _told(surprises: Floats, combined: Floats) -> Floats:

@@ -64,11 +64,34 @@ def test_what_is_combined_is_in_the_library_and_judges(qtbot, several, dialog, i
     assert several.maps()["who"].names[0] == "nobody"
 
 
+def test_models_that_were_not_measured_are_measured_first(qtbot, several, dialog):
+    from core import workflow
+    from core.runtime import Runtime
+
+    rows = [dialog.models.topLevelItem(i) for i in range(2)]
+    for row in rows:
+        row.setCheckState(0, Qt.CheckState.Checked)
+    calm = workflow.load(dialog.chosen[0], Runtime.choose("cpu"))
+    workflow.save(dataclasses.replace(calm, card=dataclasses.replace(calm.card, validation={})), dialog.chosen[0])
+    several.catalog.refresh()
+    dialog.weighing.setCurrentIndex(1)
+    assert "this is done first" not in dialog.said.text()
+    dialog.weighing.setCurrentIndex(0)
+    assert "Not all were measured on the same validation parts: this is done first" in dialog.said.text()
+    said: list[str] = []
+    several.message.connect(said.append)
+    with qtbot.waitSignal(dialog.accepted, timeout=60_000):
+        dialog.combine.click()
+    assert any("They count by how well they tell defects of validation parts" in text for text in said)
+    assert several.model.pipeline.member_weights == pytest.approx([0.5, 0.5], abs=0.01)
+    assert several.catalog.model(dialog.chosen[0]).card.validation["points"] > 0, "its file keeps what was measured"
+
+
 def test_a_consensus_is_not_combined_again(several, idle):
     from app import combine_work
 
     paths = [e.path for e in combine_work.candidates(several.catalog.models("plate"))]
-    made = combine_work.combine(paths, "harmonic", several.library, "cpu", Progress())
+    made = combine_work.combine(paths, "harmonic", "equal", None, several.library, "cpu", Progress())
     several.catalog.refresh()
     assert made.card.preset == "harmonic"
     assert [e.path for e in combine_work.candidates(several.catalog.models("plate"))] == paths
@@ -89,7 +112,7 @@ def test_models_from_before_are_offered_for_training_again(qtbot, several, idle)
     before = {row.data(0, Qt.ItemDataRole.UserRole) == old.path: row for row in rows}
     qtbot.waitUntil(lambda: not before[False].isDisabled())
     assert before[True].isDisabled()
-    assert before[True].text(1) == "none: train again"
+    assert before[True].text(2) == "none: train again"
 
 
 def test_closing_gives_up_what_is_being_made(qtbot, several, dialog, stub, idle):

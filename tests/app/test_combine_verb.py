@@ -47,6 +47,18 @@ def test_combine_writes_a_model_that_inspects_and_evaluates(models, parts, tmp_p
     assert found["metrics"]["o_auroc"]["value"] == 1.0
 
 
+def test_models_count_by_what_they_tell_of_validation_parts(models, parts, tmp_path, capsys):
+    out = tmp_path / "weighed.nominal"
+    options = models(parts)
+    assert main(["combine", *options, "--weighing", "equal", "--out", str(out), "--json"]) == ACCEPTED
+    assert json.loads(capsys.readouterr().out)["weights"] is None
+    assert main(["combine", *options, "--category", str(parts), "--out", str(out), "--json"]) == ACCEPTED
+    weights = json.loads(capsys.readouterr().out)["weights"]
+    assert weights == pytest.approx([0.5, 0.5], abs=0.01), "the gain changes no order"
+    assert main(["combine", *options, "--category", str(parts), "--out", str(out)]) == ACCEPTED
+    assert "by how well they tell defects of validation parts: gain 1 50%, gain 3 50%" in capsys.readouterr().out
+
+
 def test_models_named_together_judge_together(models, parts, tmp_path, capsys):
     options = models(parts)
     scan = parts / "test" / "bump" / "000.ply"

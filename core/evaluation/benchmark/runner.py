@@ -24,6 +24,7 @@ from core.evaluation.benchmark.robustness import Alteration, robustness
 from core.evaluation.benchmark.runs import ENDING, Run, read_run, write_run
 from core.evaluation.evaluation import evaluate
 from core.evaluation.reports.record import evaluation_record
+from core.evaluation.validation import validated_alike
 from core.progress import Cancelled, Progress
 from core.reporting.summary import plain
 from core.runtime import Runtime
@@ -189,8 +190,7 @@ def _model(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> workfl
                 f"The consensus lacks its members {', '.join(missing)}: their runs failed",
                 "See the errors of their runs, or name the pipelines without them",
             )
-        models = [workflow.load(plan.model_file(member), runtime) for member in job.members]
-        model = workflow.combine(models)
+        model = workflow.combine(_members(job, plan, runtime, progress))
     else:
         model = workflow.train(
             job.category, job.pipeline, job.config, runtime=runtime, preset=job.preset, progress=progress
@@ -198,6 +198,16 @@ def _model(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> workfl
     if plan.keep_models or job.serves:
         workflow.save(model, plan.model_file(job))
     return model
+
+
+def _members(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> list[workflow.Model]:
+    """A consensus' members, measured on validation parts; their files keep what was found."""
+    stored = [workflow.load(plan.model_file(member), runtime) for member in job.members]
+    models = validated_alike(stored, job.category, progress)
+    for member, before, model in zip(job.members, stored, models, strict=True):
+        if model is not before:
+            workflow.save(model, plan.model_file(member))
+    return models
 
 
 class _Clock:

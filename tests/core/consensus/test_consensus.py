@@ -14,6 +14,7 @@ from core.inspection.conformal import part_grid
 from core.inspection.verdict import Verdict
 from core.pipelines.registry import pipeline_class
 from core.progress import CallbackProgress, Cancelled, Progress
+from core.store.validation_score import MADE, ValidationScore
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ def models(parts, runtime):
 @pytest.fixture
 def consensus(models):
     return workflow.combine(models)
+
+
+def measured(model, points: float, parts: str = "plates"):
+    """The model with a card that says how well it tells the points of validation parts."""
+    score = ValidationScore(0.9, 0.8, 1.0, 5, 15, MADE, parts, points)
+    return dataclasses.replace(model, card=dataclasses.replace(model.card, validation=score.to_mapping()))
 
 
 def test_a_bump_is_rejected_and_a_good_part_accepted(consensus, plate):
@@ -108,6 +115,54 @@ def test_good_parts_of_the_same_production_are_rejected_as_promised(models, plat
     objects = np.array([model.pipeline.score(plate(1000 + i), Progress()).object for i in range(60)])
     rejected = (objects > model.calibration.part_threshold).mean()
     assert rejected <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / 60)
+
+
+def test_members_count_by_how_well_they_tell_defects_of_validation_parts(models, plate):
+    sharp, dull = (measured(model, points) for model, points in zip(models, (0.7, 0.16), strict=True))
+    model = workflow.combine([sharp, dull])
+    weights = model.pipeline.member_weights
+    assert np.allclose(weights, np.sqrt([0.72, 0.18]) / np.sqrt([0.72, 0.18]).sum())
+    assert model.pipeline.weighing_said.endswith("Heights fast 67%, Slopes fast 33%.")
+    assert model.card.validation == {}, "the first member's says nothing of them all"
+    scores = workflow.score(model, plate(90, bump=0.1), Progress()).scores
+    single = np.stack([scores.maps[f"{key}_surprise"].values for key in ("heights", "slopes")], axis=1)
+    both = np.isfinite(single).all(axis=1)
+    order = np.argsort(scores.points[both], kind="stable")
+    mixed = (single @ weights)[both][order]
+    assert (np.diff(mixed) > -1e-4).all(), "points are ranked by the weighted mean of -log10 p"
+    assert not (np.diff(single.mean(axis=1)[both][order]) > -1e-4).all(), "which is not the plain mean's order"
+
+
+def test_members_that_cannot_be_compared_count_the_same(models):
+    sharp, dull = measured(models[0], 0.7), measured(models[1], 0.16)
+    assert workflow.combine(models).pipeline.member_weights is None
+    assert workflow.combine([sharp, models[1]]).pipeline.member_weights is None
+    elsewhere = measured(models[1], 0.16, parts="others")
+    one = workflow.combine([sharp, elsewhere])
+    assert one.pipeline.member_weights is None
+    assert "not all were measured on the same" in one.pipeline.weighing_said
+    equal = workflow.combine([sharp, dull], config=ConsensusConfig(weighing="equal"))
+    assert equal.pipeline.member_weights is None
+    assert equal.pipeline.weighing_said == "All count the same."
+
+
+@pytest.mark.parametrize("combination", ["fisher", "harmonic"])
+def test_weighed_members_keep_the_promise_too(models, plate, combination):
+    weighed = [measured(model, points) for model, points in zip(models, (0.9, 0.0), strict=True)]
+    model = workflow.combine(weighed, config=ConsensusConfig(combination=combination), part_budget=0.2)
+    objects = np.array([model.pipeline.score(plate(2000 + i), Progress()).object for i in range(60)])
+    assert (objects > model.calibration.part_threshold).mean() <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / 60)
+
+
+def test_weights_are_stored_with_the_members(models, tmp_path, runtime, plate):
+    model = workflow.combine([measured(models[0], 0.7), measured(models[1], 0.16)])
+    workflow.save(model, tmp_path / "c.nominal")
+    again = workflow.load(tmp_path / "c.nominal", runtime)
+    assert np.array_equal(again.pipeline.member_weights, model.pipeline.member_weights)
+    scan = plate(89, bump=0.3)
+    one, two = (workflow.score(m, scan, Progress()).scores for m in (model, again))
+    assert np.array_equal(one.points, two.points, equal_nan=True)
+    assert one.object == two.object
 
 
 def test_progress_says_who_judges_and_cancelling_stops(consensus, plate):

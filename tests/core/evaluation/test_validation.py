@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 from core import several, workflow
 from core.datasets.category import Category, recognise
 from core.errors import ScanError
-from core.evaluation.validation import validate
-from core.evaluation.validation_score import LABELLED, MADE, ValidationScore, best_of
+from core.evaluation.validation import validate, validated, validated_alike
 from core.formats import reader
 from core.pipelines import registry
 from core.pipelines.base import Pipeline
@@ -27,6 +27,7 @@ from core.scan import Scan
 from core.scores import Scores
 from core.several import Choice, train_several
 from core.store.model_file import read_card
+from core.store.validation_score import LABELLED, MADE, ValidationScore, best_of, comparable
 from core.synthesis.made_parts import HEIGHTS, KINDS, made_defective
 
 RUNTIME = Runtime.choose("cpu")
@@ -157,6 +158,7 @@ def test_labelled_validation_parts_come_first(root: Path) -> None:
     assert (seeing.value, seeing.good, seeing.defective, seeing.basis) == (1.0, 4, 3, LABELLED)
     assert blind.value < 1.0
     assert seeing.parts == blind.parts
+    assert math.isnan(seeing.points), "these defects are not labelled point by point"
     assert ValidationScore.from_mapping(seeing.to_mapping()) == seeing
 
 
@@ -171,6 +173,7 @@ def test_else_made_defects_on_good_validation_scans(root: Path) -> None:
     assert (seeing.good, seeing.defective, seeing.basis) == (4, 12, MADE)
     assert seeing.value > 0.9 > blind.value
     assert seeing.low <= seeing.value <= seeing.high
+    assert seeing.points > 0.5 > 0.1 > blind.points, "the blind one's points are ranked by their place"
     assert validate(one, category, Progress()) == seeing, "the same again"
 
 
@@ -197,6 +200,47 @@ def test_what_is_best() -> None:
     assert best_of([score(0.8), score(0.7), score(1.0, "other parts")]) == (0,)
     assert ValidationScore.from_mapping({}) is None
     assert ValidationScore.from_mapping(score(float("nan")).to_mapping()) is not None
+
+
+def test_all_are_comparable_only_on_the_same_parts() -> None:
+    def score(points: float, parts: str = "a") -> ValidationScore:
+        return ValidationScore(0.9, 0.0, 1.0, 4, 8, MADE, parts, points)
+
+    assert comparable([score(0.5), score(0.1)])
+    assert not comparable([])
+    assert not comparable([score(0.5), None])
+    assert not comparable([score(0.5), score(0.5, "b")])
+    assert not comparable([score(0.5), score(math.nan)])
+    before = {name: value for name, value in score(0.5).to_mapping().items() if name != "points"}
+    old = ValidationScore.from_mapping(before)
+    assert old is not None, "cards of before points were measured are still read"
+    assert not comparable([old])
+
+
+def test_only_models_that_were_not_measured_alike_are_measured(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, "validation/good", 4)
+    category = recognise(root)
+    scored: list[bool] = []
+    score = HeightPipeline.score
+
+    def counted(self: HeightPipeline, scan: Scan, progress: Progress) -> Scores:
+        scored.append(self.config.blind)
+        return score(self, scan, progress)
+
+    seeing, blind = model(category), model(category, blind=True)
+    seeing = validated(seeing, category, Progress())
+    monkeypatch.setattr(HeightPipeline, "score", counted)
+    alike = validated_alike([seeing, blind], category, Progress())
+    assert alike[0] is seeing
+    assert scored == [True] * 16, "four good scans and twelve made defects"
+    scores = [ValidationScore.from_mapping(one.card.validation) for one in alike]
+    assert comparable(scores)
+    assert validated_alike(alike, category, Progress()) == alike
+    write(root, "validation/good", 5)  # another scan: what was measured before is of other parts
+    scored.clear()
+    again = validated_alike([seeing, blind], recognise(root), Progress())
+    assert comparable([ValidationScore.from_mapping(one.card.validation) for one in again])
+    assert set(scored) == {True, False}
 
 
 # -- several in one go
@@ -248,7 +292,7 @@ def test_cancelling_leaves_the_finished_ones(root: Path) -> None:
 
 
 def test_a_fault_of_the_program_is_told_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "validate", lambda *_: 1 / 0)
+    monkeypatch.setattr(several, "measured", lambda *_: 1 / 0)
     made = train_several(recognise(root), [choice()], lambda *_: Path("x"), runtime=RUNTIME, progress=Progress())
     assert isinstance(made[0].error, ZeroDivisionError)
     unmeasured = train_several(

@@ -52,6 +52,18 @@ def test_weights_count_a_part_with_few_points_like_one_with_many():
     assert Surprise.of(scores, weights)(np.array([2.0]))[0] == pytest.approx(-math.log(2 / 4))
 
 
+def test_weights_say_what_each_member_counts():
+    p = np.array([[0.01, 0.2, 0.5], [1.0, 0.3, 1.0]])
+    surprises, weights = -np.log(p), np.array([4.0, 2.0, 2.0])
+    assert np.allclose(np.exp(-fisher(surprises, weights)), (p ** [0.5, 0.25, 0.25]).prod(axis=1))
+    assert np.allclose(np.exp(-harmonic(surprises, weights)), 1 / ([0.5, 0.25, 0.25] / p).sum(axis=1))
+    for combine in COMBINATIONS.values():
+        assert np.allclose(combine(surprises, np.ones(3)), combine(surprises))
+        assert np.allclose(combine(surprises, np.array([1.0, 0.0, 1.0])), combine(surprises[:, [0, 2]]))
+        unjudged = np.where([True, False, False], np.nan, surprises)
+        assert np.isfinite(combine(unjudged, weights)).all()
+
+
 def test_combinations_are_the_published_statistics():
     p = np.array([[0.01, 0.2, 0.5], [1.0, 1.0, 1.0]])
     surprises = -np.log(p)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any, Self
 
 LABELLED, MADE = "labelled parts", "made defects"
@@ -25,6 +26,9 @@ class ValidationScore:
         "labelled parts" or "made defects".
     parts : str
         Stands for the very parts and defects: only scores of the same may be held against each other.
+    points : float
+        P-AUPR over the points of the same parts; NaN where their defects are not labelled, or where the model was
+        measured before this was kept.
     """
 
     value: float
@@ -34,6 +38,7 @@ class ValidationScore:
     defective: int
     basis: str
     parts: str
+    points: float = nan
 
     @property
     def text(self) -> str:
@@ -42,7 +47,8 @@ class ValidationScore:
         count = (
             f"{self.good} good parts and {self.defective} {'made defects' if self.basis == MADE else 'defective ones'}"
         )
-        return f"O-AUROC {self.value:.3f}{interval} on validation: {count}"
+        points = f", P-AUPR {self.points:.3f}" if self.points == self.points else ""
+        return f"O-AUROC {self.value:.3f}{interval}{points} on validation: {count}"
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain values for a model's card."""
@@ -51,12 +57,19 @@ class ValidationScore:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self | None:
         """What ``to_mapping`` gave; None of anything else."""
-        if not set(cls.__dataclass_fields__) <= set(values):
+        known = {"points": None, **values}
+        if not set(cls.__dataclass_fields__) <= set(known):
             return None
-        known = {name: values[name] for name in cls.__dataclass_fields__}
-        for name in ("low", "high"):
-            known[name] = float("nan") if known[name] is None else known[name]
-        return cls(**known)
+        named = {name: known[name] for name in cls.__dataclass_fields__}
+        for name in ("low", "high", "points"):
+            named[name] = nan if named[name] is None else named[name]
+        return cls(**named)
+
+
+def comparable(scores: Sequence[ValidationScore | None]) -> bool:
+    """Whether all of these models were measured, points and all, on the same parts."""
+    known = [score for score in scores if score is not None and score.points == score.points]
+    return 0 < len(known) == len(scores) and len({score.parts for score in known}) == 1
 
 
 def best_of(scores: Sequence[ValidationScore | None]) -> tuple[int, ...]:
