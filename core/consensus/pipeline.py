@@ -232,11 +232,12 @@ class ConsensusPipeline(Pipeline):
         for combined, single, value in zip(law.good_combined, law.good, part_grid(len(parts)), strict=True):
             maps = {name: surprise_map(name, own) for name, own in zip(names, single.T, strict=True)}
             good.append(Scores(combined, float(value), maps | {"disagreement": disagreement(single)}))
+        weighed = "" if self.member_weights is None else ", weighed by validation parts"
         found = calibrate(
             good,
             part_budget=part_budget,
             point_budget=point_budget,
-            method=f"held out by all {len(self.jury.members)} models, each compared with the others",
+            method=f"held out by all {len(self.jury.members)} models, each compared with the others{weighed}",
         )
         highest = _highest(law.good_combined, parts.sizes, found.point_ranks)
         return dataclasses.replace(found, part_points=highest)

@@ -123,6 +123,7 @@ def test_members_count_by_how_well_they_tell_defects_of_validation_parts(models,
     weights = model.pipeline.member_weights
     assert np.allclose(weights, np.sqrt([0.72, 0.18]) / np.sqrt([0.72, 0.18]).sum())
     assert model.pipeline.weighing_said.endswith("Heights fast 67%, Slopes fast 33%.")
+    assert "weighed by validation parts" in model.calibration.note
     assert model.card.validation == {}, "the first member's says nothing of them all"
     scores = workflow.score(model, plate(90, bump=0.1), Progress()).scores
     single = np.stack([scores.maps[f"{key}_surprise"].values for key in ("heights", "slopes")], axis=1)
