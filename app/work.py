@@ -104,12 +104,13 @@ class Method:
 
 @dataclass(frozen=True)
 class FeatureRequest:
-    """Which settings of which method, for scans with photographs or without: whose features are asked for."""
+    """Which settings of which method, for scans with or without photographs and a grid: what features are asked for."""
 
     pipeline: str
     preset: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     images: bool = False
+    organised: bool = True
 
 
 @dataclass(frozen=True)
@@ -304,7 +305,8 @@ def mode_use(request: FeatureRequest) -> ModeUse | None:
     from core.pipelines.registry import pipeline_class
 
     config = pipeline_class(request.pipeline).Config
-    return use(config, config.preset(request.preset, **request.changes).to_mapping(), images=request.images)
+    values = config.preset(request.preset, **request.changes).to_mapping()
+    return use(config, values, images=request.images, organised=request.organised)
 
 
 def scan_facts(category: Category) -> ScanFacts:

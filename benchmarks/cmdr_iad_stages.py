@@ -9,6 +9,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +25,9 @@ from core.scan import Scan
 
 STAGES: tuple[tuple[ModuleType | type, str, str], ...] = (
     (frame.Frame, "part", "part, raster and photograph"),
+    (described.Describer, "_cut", "thinning and normals"),
     (described.Describer, "_surface", "surface features"),
+    (described.Describer, "_drawn", "drawing and image features"),
     (described.Describer, "_image", "image features"),
     (pipeline, "distances", "networks"),
     (judging, "fused", "fusion"),
@@ -35,9 +38,12 @@ POINTS = 160_000
 
 
 def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``, for the speed suite."""
+    """The steps of an inspection with the preset ``fast``: of a photographed part, and of a cloud."""
     steps = [(owner, name) for owner, name, _ in STAGES]
-    return pipeline_stages("cmdr_iad", "fast", steps, points, runs, runtime, kind="plate")
+    photographed, cloud = (
+        pipeline_stages("cmdr_iad", "fast", steps, points, runs, runtime, kind=kind) for kind in ("plate", "bracket")
+    )
+    return photographed + [replace(timing, name=f"cloud: {timing.name}") for timing in cloud]
 
 
 def timed(owner: Any, name: str, title: str, spent: dict[str, float], device: torch.device) -> Callable[[], None]:

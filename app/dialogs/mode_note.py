@@ -54,14 +54,17 @@ class ModeNote(QWidget):
             self._show(self.tr("Looking at the first scan …"), "muted")
             return
         held, images = self._held(facts, category)
-        use = work.mode_use(dataclasses.replace(request, images=images))
+        use = work.mode_use(dataclasses.replace(request, images=images, organised=facts.organised))
         assert use is not None
         if not use.possible:
             text = self.tr("⚠ {held}. {mode} needs an image of every scan: choose another mode below.")
             self._show(text.format(held=held, mode=self._title(use.mode)), "warning")
             return
         how = self.tr("chosen by that; “mode” below changes it") if use.automatic else self.tr("as chosen below")
-        self._show(f"{held}. {self._title(use.mode)} ({how}).", "")
+        title = self._title(use.mode)
+        if use.drawn:
+            title += self.tr(", its images drawn of the shape from several sides")
+        self._show(f"{held}. {title} ({how}).", "")
 
     def _held(self, facts: ScanFacts, category: Category) -> tuple[str, bool]:
         """What the good scans hold in words, and whether all have an image: beside them or, as it seems, in them."""

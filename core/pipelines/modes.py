@@ -1,6 +1,7 @@
 """Methods that judge by the photograph, by the surface, or by both: which of it a training would use.
 
-Such a method's config has a text field ``mode`` with the choices ``auto``, ``2d+3d``, ``3d`` and ``2d``.
+Such a method's config has a text field ``mode`` with the choices ``auto``, ``2d+3d``, ``3d`` and ``2d``. Where it also
+has a field ``pictures`` and that is ``auto``, images of clouds without a photograph are drawn.
 """
 
 from __future__ import annotations
@@ -26,14 +27,19 @@ class ModeUse:
         Whether it was chosen by what the scans have.
     possible : bool
         Whether the scans have what it takes.
+    drawn : bool
+        Whether the images are no photographs but drawn of the shape.
     """
 
     mode: str
     automatic: bool
     possible: bool
+    drawn: bool = False
 
 
-def mode_use(config: type[Config], values: Mapping[str, Any], *, images: bool) -> ModeUse | None:
+def mode_use(
+    config: type[Config], values: Mapping[str, Any], *, images: bool, organised: bool = True
+) -> ModeUse | None:
     """The mode that a training would judge in; None for methods that have no modes.
 
     Parameters
@@ -43,15 +49,18 @@ def mode_use(config: type[Config], values: Mapping[str, Any], *, images: bool) -
         Of the fields; those not named have their default.
     images : bool
         Whether all good scans have a photograph.
+    organised : bool
+        Whether they have a grid.
 
     Raises
     ------
     ConfigError
         If a value cannot be taken.
     """
-    chosen = getattr(config.from_mapping(values), "mode", None)
+    made = config.from_mapping(values)
+    chosen = getattr(made, "mode", None)
     if not isinstance(chosen, str):
         return None
-    if chosen == AUTO:
-        return ModeUse(BOTH if images else SURFACE, automatic=True, possible=True)
-    return ModeUse(chosen, automatic=False, possible=images or chosen == SURFACE)
+    drawn = getattr(made, "pictures", None) == AUTO and not organised and not images
+    mode = chosen if chosen != AUTO else BOTH if images or drawn else SURFACE
+    return ModeUse(mode, chosen == AUTO, images or drawn or mode == SURFACE, drawn and mode != SURFACE)

@@ -58,6 +58,27 @@ def test_it_says_what_the_scans_hold_and_the_mode(
     assert "as chosen below" in note.text.text()
 
 
+def test_images_drawn_of_clouds_are_told(
+    stub: ModuleType, session: Any, parts: Path, idle: Idle, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class DrawingConfig(stub.StubConfig):  # type: ignore[name-defined, misc]
+        mode: str = setting("auto", "What is looked at", choices=("auto", "2d+3d", "3d", "2d"))
+        pictures: str = setting("auto", "What the image is", choices=("photographs", "auto"))
+
+    monkeypatch.setattr(stub.StubPipeline, "Config", DrawingConfig)
+    note, _ = note_in_form(session, qtbot)
+    category = work.recognise(parts, "mm", None)
+    request = work.FeatureRequest("stub", "fast")
+    note.show_for(request, category)
+    idle(session)
+    assert "2D+3D: shape and image together, its images drawn of the shape" in note.text.text()
+    note.show_for(dataclasses.replace(request, changes={"mode": "3d"}), category)
+    assert note.text.text().endswith("3D: shape alone (as chosen below).")
+    note.show_for(dataclasses.replace(request, changes={"pictures": "photographs"}), category)
+    assert "3D: shape alone (chosen by that" in note.text.text()
+
+
 def test_images_inside_or_beside_the_scans_count(
     moded: ModuleType, session: Any, parts: Path, idle: Idle, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

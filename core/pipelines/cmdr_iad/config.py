@@ -23,6 +23,8 @@ class CmdrIadConfig(Config):
             "side": 56,
             "views_side": 44,
             "fill": True,
+            "pictures": "auto",
+            "fill_gaps": True,
             "voxel_points": 12_000,
             "patches": 2000,
             "patch_points": 32,
@@ -30,6 +32,8 @@ class CmdrIadConfig(Config):
             "decoder2d_width": 48,
             "decoder3d_width": 0.25,
             "epochs": 10,
+            "window": 32,
+            "cells_per_step": 512,
             "smoothing_errors": 1,
             "smoothing2d_5": 0,
             "smoothing2d_7": 0,
@@ -45,6 +49,13 @@ class CmdrIadConfig(Config):
         "What is looked at: surface and photograph, one of them, or (auto) whatever all good scans have",
         choices=("auto", "2d+3d", "3d", "2d"),
         paper="2d+3d",
+    )
+    pictures: Literal["photographs", "auto"] = setting(
+        "photographs",
+        "What the image of a part is: the sensor's photograph, or (auto) for clouds without one its views, drawn by "
+        "their shading",
+        choices=("photographs", "auto"),
+        paper="photographs",
     )
     background: Literal["auto", "none", "plane"] = setting(
         "auto", "Whether a table below the part is removed", choices=("auto", "none", "plane"), paper="plane"
@@ -76,6 +87,11 @@ class CmdrIadConfig(Config):
     views: int = setting(6, "Most views of a part that has no sensor grid", unit="views", low=1, high=26)
     fill: bool = setting(
         False, "Whether a cell whose middle was not measured takes the nearest measurement within it", paper=False
+    )
+    fill_gaps: bool = setting(
+        False,
+        "Whether places that a cloud did not measure are taken from good scans, so that they look like no hole",
+        paper=False,
     )
     voxel_points: int = setting(
         0,
@@ -112,7 +128,7 @@ class CmdrIadConfig(Config):
     )
     image_features: str = setting(
         "auto:rgb",
-        "What describes the photographs, by name; auto takes the best on this computer",
+        "What describes the images, by name; auto takes the best on this computer, of drawn ones that for these",
         features="image",
         paper="vit_base_patch8-dino",
     )
@@ -149,6 +165,14 @@ class CmdrIadConfig(Config):
         paper=0.1,
     )
     epochs: int = setting(50, "Passes over the good scans", unit="epochs", low=1, high=1000, paper=50)
+    cells_per_step: int = setting(
+        0,
+        "Cells, drawn anew each time, that a network which sees each place alone is shown in a step; 0 shows all",
+        unit="cells",
+        low=0,
+        high=1_000_000,
+        paper=0,
+    )
     learning_rate: float = setting(1e-3, "Step size of Adam", low=1e-6, high=0.1, paper=1e-3)
     smoothing_errors: int = setting(
         0, "Means over 3 x 3 cells of every network's errors, before anything else", low=0, high=20, paper=0
@@ -202,10 +226,16 @@ class CmdrIadConfig(Config):
     )
 
     def named_features(self, *, images: bool) -> dict[str, str]:
-        """The features in use: those of the modes that the scans and the settings allow."""
+        """The features in use: those of the modes that the scans and the settings allow.
+
+        ``auto:rgb`` means ``auto:rendered`` where images are drawn.
+        """
         named = {}
         if self.mode != "2d":
             named["features"] = self.features
         if self.mode != "3d" and images:
             named["image_features"] = self.image_features
+        elif self.mode != "3d" and self.pictures == "auto":
+            drawn = self.image_features == "auto:rgb"
+            named["image_features"] = "auto:rendered" if drawn else self.image_features
         return named

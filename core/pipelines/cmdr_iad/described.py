@@ -15,7 +15,7 @@ from core.backbones.pictures import SIZE
 from core.backbones.point_features import PointFeatures, point_features
 from core.geometry.normals import estimate_normals
 from core.geometry.orientation import oriented
-from core.geometry.patches import Patches, make_patches
+from core.geometry.patches import make_patches
 from core.geometry.voxels import voxel_grid
 from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
 from core.pipelines.cmdr_iad.frame import Frame, Part
@@ -51,6 +51,10 @@ class Features:
         """(n, C) at the valid cells."""
         return self.spread(self.sources)
 
+    def at(self, among: NDArray[np.int64] | None) -> Tensor:
+        """(m, C) at these of the valid cells, all of them if None; no gradient passes to the sources."""
+        return self.at_cells if among is None else self.spread.some(self.sources, among)
+
     def replaced(self, sources: Tensor) -> Features:
         """The same places with other features."""
         return Features(sources, self.spread, self.everywhere)
@@ -78,6 +82,22 @@ class Described:
     def length(self) -> int:
         """Cells of the raster."""
         return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """The points of a part that features are taken of: thinned, or those that cells show.
+
+    Attributes
+    ----------
+    cloud, normals : (M, 3) float32
+    of : (P,) int64, or None
+        The thinned point that stands for each point of the part; None where the points are those of the cells.
+    """
+
+    cloud: Floats
+    normals: Floats
+    of: NDArray[np.int64] | None
 
 
 class Describer:
@@ -112,7 +132,8 @@ class Describer:
             )
         if frame.mode != "3d":
             layers = tuple(layer.strip() for layer in config.image_layers.split(",") if layer.strip())
-            self.images = image_features(image_name or config.image_features, runtime, layers=layers)
+            named = config.named_features(images=frame.drawing is None)["image_features"]
+            self.images = image_features(image_name or named, runtime, layers=layers)
 
     def __call__(self, part: Part, mode: Mode) -> Described:
         """The features of a part that ``mode`` looks at."""
@@ -128,22 +149,31 @@ class Describer:
                 valid = np.flatnonzero(np.diff(spreading.indptr))
             lay = spreading[valid]
         cells = torch.from_numpy(valid).to(device)
-        surface = self._surface(part, lay) if mode != "2d" else None
-        image = self._image(part, valid, length) if mode != "3d" else None
+        drawn = mode != "3d" and self._frame.drawing is not None
+        cut = self._cut(part) if mode != "2d" or drawn else None
+        surface = image = None
+        if cut is not None and mode != "2d":
+            surface = self._surface(part, cut, lay)
+        if cut is not None and drawn:
+            image = self._drawn(part, cut, valid, length)
+        elif mode != "3d":
+            image = self._image(part, valid, length)
         return Described(raster.shape, cells, surface, image)
 
-    def _surface(self, part: Part, lay: sparse.csr_matrix) -> Features:
+    def _surface(self, part: Part, cut: _Cut, lay: sparse.csr_matrix) -> Features:
         assert self.points is not None
-        cloud, normals, patches = self._cut(part)
+        count, config = len(cut.cloud), self._config
+        wanted = min(config.patches or count, count)
+        patches = make_patches(cut.cloud, wanted, min(config.patch_points, count), runtime=self._runtime)
         scale = _METRE if self._config.normalisation == "cloud_statistics" else self._frame.radius
         with torch.no_grad():
-            found = self.points(cloud, patches, normals=normals, scale=scale)
+            found = self.points(cut.cloud, patches, normals=cut.normals, scale=scale)
         places = part.points[part.raster.shown]
         near = by_distance(found.centers, places, self._frame.radius, self._runtime)
         return Features(found.tokens, Spread(lay @ near, self._runtime.device))
 
-    def _cut(self, part: Part) -> tuple[Floats, Floats, Patches]:
-        """The points that features are taken of, their normals, and patches of them."""
+    def _cut(self, part: Part) -> _Cut:
+        """The points that features are taken of."""
         config, voxel = self._config, self._frame.voxel
         if voxel > 0:
             grid = voxel_grid(part.points, voxel)
@@ -158,10 +188,22 @@ class Describer:
             sums = [np.bincount(inverse, from_points[:, axis], minlength=count) for axis in range(3)]
             hints = np.stack(sums, axis=1).astype(np.float32)
         normals = estimate_normals(cloud, k=max(3, min(config.normal_neighbors, count)), runtime=self._runtime)
-        normals = oriented(cloud, normals, hints)
-        wanted = config.patches or count
-        patches = make_patches(cloud, min(wanted, count), min(config.patch_points, count), runtime=self._runtime)
-        return cloud, normals, patches
+        return _Cut(cloud, oriented(cloud, normals, hints), inverse if voxel > 0 else None)
+
+    def _drawn(self, part: Part, cut: _Cut, valid: NDArray[np.int64], length: int) -> Features:
+        assert self.images is not None
+        assert self._frame.drawing is not None
+        points, normals = (cut.cloud, cut.normals) if cut.of is None else (part.points, cut.normals[cut.of])
+        images, pixels = self._frame.drawing(points, normals)
+        maps = self.images(torch.from_numpy(images))
+        raster, cells = part.raster, (maps.shape[2], maps.shape[3])
+        view = raster.cells // (raster.shape[1] * raster.shape[2])
+        shown = raster.shown if cut.of is not None else np.unique(raster.shown, return_inverse=True)[1]
+        asked = [bilinear(at[shown[view == k]], (SIZE, SIZE), cells) for k, at in enumerate(pixels)]
+        every = (_placed(raster.cells, length) @ sparse.block_diag(asked, format="csr")).tocsr()
+        sources = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+        device = self._runtime.device
+        return Features(sources, Spread(every[valid], device), Spread(every, device))
 
     def _image(self, part: Part, valid: NDArray[np.int64], length: int) -> Features:
         assert self.images is not None

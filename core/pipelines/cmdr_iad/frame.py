@@ -13,7 +13,8 @@ from core.backbones.pictures import Pictures, photograph
 from core.errors import ScanError
 from core.geometry.alignment import CommonPose
 from core.geometry.background import ForegroundPolicy
-from core.geometry.neighbors import spacing
+from core.geometry.gaps import GoodSurface
+from core.geometry.neighbors import nearest, spacing
 from core.geometry.normals import estimate_normals
 from core.geometry.orientation import outward
 from core.geometry.registration import transform_points
@@ -22,6 +23,7 @@ from core.geometry.usual_size import UsualSize
 from core.geometry.views import covering_views, sensor_view
 from core.geometry.voxels import voxel_grid, voxel_leaving
 from core.pipelines.cmdr_iad.config import CmdrIadConfig, Mode
+from core.pipelines.cmdr_iad.drawn import Drawing
 from core.pipelines.cmdr_iad.raster import Raster, ViewLayout, sensor_raster
 from core.pipelines.state import below, joined, packed, text
 from core.progress import Progress
@@ -52,12 +54,13 @@ class Part:
     ----------
     rows : (P,) int64
         Its points in the scan, sorted by their coordinates, so that a file's order does not matter.
-    points : (P, 3) float32
-        These, in millimetres, in the category's pose.
-    outwards : (P, 3) float32, or None
+    points : (P + F, 3) float32
+        These, in millimetres, in the category's pose, and after them F points that stand for what was not measured.
+    outwards : (P + F, 3) float32, or None
         Rough outward directions in the same pose, as far as the scan tells.
     raster : Raster
-    picture : Pictures, or None where the photograph is not looked at
+        Of all these points.
+    picture : Pictures, or None where no photograph is looked at
     pixels : (P, 2) float32, or None
         Row and column of each point in that picture.
     count : int
@@ -73,9 +76,9 @@ class Part:
     count: int
 
     def to_scan(self, values: Floats) -> Floats:
-        """(N,) of (P,) values: NaN where the scan does not show the part."""
+        """(N,) of (P + F,) values: NaN where the scan does not show the part."""
         result = np.full(self.count, np.nan, np.float32)
-        result[self.rows] = values
+        result[self.rows] = values[: len(self.rows)]
         return result
 
 
@@ -100,6 +103,8 @@ class Frame:
         About how far apart the points are then.
     pose : CommonPose
     layout : ViewLayout, or None where features lie on the sensor's grid
+    drawing : Drawing, or None where the image of a part is its photograph or not looked at
+    surface : GoodSurface, or None where gaps are not filled
     """
 
     mode: Mode
@@ -111,6 +116,8 @@ class Frame:
     spacing: float
     pose: CommonPose
     layout: ViewLayout | None
+    drawing: Drawing | None = None
+    surface: GoodSurface | None = None
 
     @classmethod
     def learn(
@@ -140,14 +147,20 @@ class Frame:
         pose, transforms = CommonPose.learn(clouds, align, runtime.seed, progress.part(0.3, 0.9, "aligning scans"))
         if config.grid == "auto" and pose.reference is None and all(scan.organised for scan in scans):
             on_sensor = True  # views of parts in any pose would have nothing on the sensor's
-        layout = None
+        layout = drawing = surface = None
         if not on_sensor:
             progress.update(0.9, "choosing views")
             placed = [transform_points(part, own) for part, own in zip(parts, transforms, strict=True)]
-            layout = ViewLayout.over(placed, _views(scans, placed, transforms, config, runtime), config.views_side)
+            views = _views(scans, placed, transforms, config, runtime)
+            layout = ViewLayout.over(placed, views, config.views_side)
+            drawing = Drawing.over(placed, views) if mode != "3d" and draws(scans, config) else None
+            if config.fill_gaps and not any(scan.organised for scan in scans):
+                thin = [voxel_grid(part, voxel).points if voxel else part for part in placed]
+                surface = GoodSurface.learn(thin, voxel)
         radius = float(np.median([np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in parts]))
         apart = voxel or (layout.cell if layout is not None else _cell_of(scans[0], parts[0], config.side))
-        return cls(mode, policy, size, radius, pose_voxel, voxel, apart, pose, layout), transforms
+        made = cls(mode, policy, size, radius, pose_voxel, voxel, apart, pose, layout, drawing, surface)
+        return made, transforms
 
     def part(
         self, scan: Scan, config: CmdrIadConfig, *, mode: Mode, transform: NDArray[np.float64] | None = None
@@ -169,7 +182,8 @@ class Frame:
             If it cannot be aligned.
         """
         name = scan.source or scan.name
-        if mode != "3d" and scan.image is None:
+        photographed = mode != "3d" and self.drawing is None
+        if photographed and scan.image is None:
             raise ScanError(
                 f"Scan {name} has {NO_IMAGE}, the good scans had one each",
                 "Give the scan with its image, judge it by its surface alone, or train again with mode = 3d",
@@ -189,6 +203,11 @@ class Frame:
         hints = outward(scan)
         outwards = None if hints is None else (hints[rows] @ transform[:3, :3].T).astype(np.float32)
         points = transform_points(points, transform)
+        if self.surface is not None:
+            filling = self.surface.filling(voxel_grid(points, self.voxel).points if self.voxel else points)
+            if len(filling) and outwards is not None:
+                outwards = np.concatenate([outwards, outwards[nearest(points, filling, 1)[1][:, 0]]])
+            points = np.concatenate([points, filling])
         if self.layout is None:
             assert scan.grid is not None
             raster = sensor_raster(scan.grid, rows, config.side, fill=config.fill)
@@ -200,7 +219,7 @@ class Frame:
                 "Check the scan, or train with more cells",
             )
         picture = pixels = None
-        if mode != "3d":
+        if photographed:
             assert scan.grid is not None
             assert scan.image is not None
             mask = np.zeros(len(scan), bool)
@@ -213,8 +232,9 @@ class Frame:
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
         groups: dict[str, Mapping[str, NDArray[Any]]] = {"foreground": self.policy.state(), "pose": self.pose.state()}
-        if self.layout is not None:
-            groups["layout"] = self.layout.state()
+        for name, one in (("layout", self.layout), ("drawing", self.drawing), ("surface", self.surface)):
+            if one is not None:
+                groups[name] = one.state()
         return joined(groups) | {
             "mode": packed(self.mode),
             "diagonal": np.array(self.size.diagonal),
@@ -230,7 +250,7 @@ class Frame:
         mode = text(state["mode"])
         if mode not in ("2d+3d", "3d", "2d"):
             raise ValueError(f"mode {mode!r}")
-        layout = below(state, "layout")
+        layout, drawing, surface = (below(state, name) for name in ("layout", "drawing", "surface"))
         return cls(
             mode,  # type: ignore[arg-type]
             ForegroundPolicy.from_state(below(state, "foreground")),
@@ -241,6 +261,8 @@ class Frame:
             float(state["spacing"]),
             CommonPose.from_state(below(state, "pose")),
             ViewLayout.from_state(layout) if layout else None,
+            Drawing.from_state(drawing) if drawing else None,
+            GoodSurface.from_state(surface) if surface else None,
         )
 
 
@@ -252,7 +274,7 @@ def mode_of(scans: Sequence[Scan], config: CmdrIadConfig) -> Mode:
     ScanError
         If the settings ask for photographs and a scan has none.
     """
-    bare = next((scan for scan in scans if scan.image is None), None)
+    bare = None if draws(scans, config) else next((scan for scan in scans if scan.image is None), None)
     if config.mode == "auto":
         return "2d+3d" if bare is None else "3d"
     if config.mode != "3d" and bare is not None:
@@ -261,6 +283,11 @@ def mode_of(scans: Sequence[Scan], config: CmdrIadConfig) -> Mode:
             "Give every good scan with its image, or train with mode = auto or 3d",
         )
     return config.mode
+
+
+def draws(scans: Sequence[Scan], config: CmdrIadConfig) -> bool:
+    """Whether the images of these parts are drawn: of clouds, which have no photograph."""
+    return config.pictures == "auto" and not any(scan.organised or scan.image is not None for scan in scans)
 
 
 def _lie_alike(scans: Sequence[Scan], rows: Sequence[NDArray[np.int64]]) -> bool:

@@ -97,11 +97,19 @@ class Networks:
             module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in own.items()})
 
 
-def told(task: Task, module: nn.Module, described: Described) -> tuple[Tensor, Tensor]:
+def told(
+    task: Task, module: nn.Module, described: Described, among: NDArray[np.int64] | None = None
+) -> tuple[Tensor, Tensor]:
     """What a network makes of a part at its valid cells, and what it should: (n, C) each.
 
     Networks run on valid cells only, and first layers where the features are fewest: the numbers are those of the plain
     form over all cells.
+
+    Parameters
+    ----------
+    among : (m,) int64, optional
+        Which of the valid cells are wanted, for networks that see each place alone at their end; the 3D decoder gives
+        all.
     """
     surface, image = described.surface, described.image
     if task == "rec_3d":
@@ -111,11 +119,16 @@ def told(task: Task, module: nn.Module, described: Described) -> tuple[Tensor, T
         own = _needed(image)
         assert own.everywhere is not None
         assert isinstance(module, Decoder2d)
-        return module.of_sources(own.sources, own.everywhere, described.shape, described.cells), own.at_cells
+        cells = (
+            described.cells if among is None else described.cells[torch.from_numpy(among).to(described.cells.device)]
+        )
+        return module.of_sources(own.sources, own.everywhere, described.shape, cells), own.at(among)
     assert isinstance(module, CrossModalMap)
     given, wanted = (surface, image) if task == "map_2d" else (image, surface)
-    given = _needed(given)
-    return module.of_sources(given.sources, given.spread), _needed(wanted).at_cells
+    given, wanted = _needed(given), _needed(wanted)
+    if among is not None:
+        return module(given.at(among)), wanted.at(among)
+    return module.of_sources(given.sources, given.spread), wanted.at_cells
 
 
 def _made(task: Task, surface: int, image: int, length: int, config: CmdrIadConfig) -> nn.Module:

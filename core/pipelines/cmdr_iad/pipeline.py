@@ -160,14 +160,15 @@ class CmdrIadPipeline(Pipeline):
 
     def lacks(self, scan: Scan) -> str | None:
         """See ``Pipeline.lacks``."""
-        if self._fitted is None or self._fitted.mode == "3d" or scan.image is not None:
+        fitted = self._fitted
+        if fitted is None or fitted.mode == "3d" or fitted.frame.drawing is not None or scan.image is not None:
             return None
         return NO_IMAGE
 
     def reduced(self) -> CmdrIadPipeline | None:
         """See ``Pipeline.reduced``: by the surface alone, where surface and photograph were looked at."""
         fitted = self._fitted
-        if fitted is None or fitted.mode != "2d+3d":
+        if fitted is None or fitted.mode != "2d+3d" or fitted.frame.drawing is not None:
             return None
         less = CmdrIadPipeline(self.config, self.runtime)
         less._fitted = replace(fitted, mode="3d", networks=fitted.networks.of("3d"))

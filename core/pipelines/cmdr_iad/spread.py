@@ -43,6 +43,11 @@ class Spread:
         result: Tensor = _Product.apply(values, self._forth, self._back)
         return result
 
+    def some(self, values: Tensor, rows: np.ndarray[Any, Any]) -> Tensor:
+        """(m, C) of (sources, C): these rows alone, by which no gradient passes."""
+        with torch.no_grad():
+            return _Rows.of(self.matrix[rows], values.device).times(values)
+
     @property
     def condenses(self) -> bool:
         """Whether there are fewer sources than cells, so that a layer costs less at the sources."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -59,7 +60,7 @@ def _train_one(
             losses = []
             for i in torch.randperm(len(parts), generator=draws).tolist():
                 progress.check()
-                loss = cosine_loss(*told(task, module, parts[i]))
+                loss = cosine_loss(*told(task, module, parts[i], _drawn(parts[i], config.cells_per_step, draws)))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
@@ -67,3 +68,10 @@ def _train_one(
             progress.metric(f"loss {task}", epoch + 1, float(np.mean(losses)))
             progress.update((epoch + 1) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     module.eval()
+
+
+def _drawn(part: Described, count: int, draws: torch.Generator) -> NDArray[np.int64] | None:
+    """Which valid cells a step looks at; None for all of them."""
+    if not 0 < count < len(part.cells):
+        return None
+    return torch.randperm(len(part.cells), generator=draws)[:count].numpy()

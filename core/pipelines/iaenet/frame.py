@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from core.errors import ScanError
 from core.geometry.alignment import CommonPose, fullest
 from core.geometry.background import ForegroundPolicy
+from core.geometry.gaps import GoodSurface
 from core.geometry.normals import estimate_normals
 from core.geometry.registration import transform_points
 from core.geometry.units import UNITS_IN_MM
 from core.geometry.usual_size import UsualSize
 from core.geometry.voxels import voxel_grid, voxel_leaving
 from core.pipelines.iaenet.config import IaenetConfig
-from core.pipelines.iaenet.gaps import GoodSurface
 from core.pipelines.state import below
 from core.progress import Progress
 from core.scan import Scan

@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from core.errors import ModelError, ScanError
+from core.geometry.shading import Camera
+from core.pipelines.cmdr_iad.config import CmdrIadConfig
+from core.pipelines.cmdr_iad.networks import told
 from core.pipelines.cmdr_iad.pipeline import CmdrIadPipeline
 from core.progress import Progress
+from core.scan import Scan
 from core.scores import Scores
 
 MAPS = ["d_map_2d", "d_map_3d", "d_rec_2d", "d_rec_3d", "d_joint", "gate", "a_map", "trust", "a_rec", "psi"]
@@ -131,3 +135,105 @@ def test_clouds_without_a_grid_are_seen_from_several_sides(spot, plate, made):
     good, bad = (model.score(loose(20, **flaw), Progress()) for flaw in ({}, {"bulge": 3.0}))
     assert bad.object > good.object
     assert contrast(bad.points, spot) > 1.15 * contrast(good.points, spot)
+
+
+@pytest.fixture(scope="session")
+def cloud(plate):
+    """Makes the plate as a closed cloud, its lower side 6 mm below, with no grid and no photograph; with a ``gap`` a
+    patch of its upper side was not measured."""
+
+    def make(seed: int, *, gap: bool = False, **flaw: float) -> Scan:
+        top = plate(seed, **flaw).points
+        if gap:
+            top = top[np.hypot(top[:, 0] + 14, top[:, 1] - 8) > 4.0]
+        low = plate(seed + 1000).points * np.float32([1, 1, 0]) - np.float32([0, 0, 6])
+        return Scan(np.concatenate([top, low]), name=f"cloud {seed}")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def drawn(made, cloud):
+    """Fitted on clouds, whose images are drawn."""
+    return made([cloud(seed) for seed in range(5)], views_side=40, align="none", voxel_points=5000)
+
+
+def test_images_of_clouds_are_drawn_and_both_modalities_judge(drawn, made, cloud):
+    good, bad = (drawn.score(cloud(20, **flaw), Progress()) for flaw in ({}, {"bulge": 2.0}))
+    assert {"d_map_2d", "d_map_3d", "d_rec_2d", "d_rec_3d", "trust"} <= set(bad.maps)
+    near = np.hypot(cloud(20).points[:, 0] - 8, cloud(20).points[:, 1] - 4) < 3
+    assert bad.object > good.object
+    assert contrast(bad.points, near) > 1.5 * contrast(good.points, near)
+    assert drawn.lacks(cloud(20)) is None, "a cloud lacks no photograph where none was looked at"
+    assert drawn.reduced() is None
+    plain = made([cloud(seed) for seed in range(5)], pictures="photographs", views_side=40, align="none")
+    assert set(plain.score(cloud(20), Progress()).maps) == {"d_rec_3d", "psi"}
+
+
+def test_a_model_that_draws_comes_back_bit_by_bit(drawn, cloud):
+    again = CmdrIadPipeline(drawn.config, drawn.runtime)
+    again.load_state(drawn.state())
+    one, two = (model.score(cloud(21, gap=True), Progress()) for model in (drawn, again))
+    assert np.array_equal(one.points, two.points, equal_nan=True)
+    assert one.object == two.object
+
+
+def test_what_a_cloud_did_not_measure_is_no_defect(drawn, made, cloud):
+    open_ = made([cloud(s) for s in range(5)], views_side=40, align="none", voxel_points=5000, fill_gaps=False)
+    raised = []
+    for model in (drawn, open_):
+        whole, lacking = (model.score(cloud(22, gap=gap), Progress()) for gap in (False, True))
+        assert len(lacking.points) == len(cloud(22, gap=True).points)
+        raised.append(lacking.object / whole.object)
+    assert raised[0] < 1.3
+    assert raised[0] < raised[1]
+
+
+def test_a_cell_takes_its_features_from_where_its_point_is_drawn(drawn, cloud, monkeypatch):
+    """The image network is replaced by one that says of each place of its map which picture it is of, and where."""
+    fitted = drawn._fitted
+    part = fitted.frame.part(cloud(23), drawn.config, mode="2d+3d")
+
+    def places(images):
+        count = len(images)
+        at = (torch.arange(56) + 0.5) * 4 - 0.5
+        rows, columns = torch.meshgrid(at, at, indexing="ij")
+        return torch.stack([torch.stack([torch.full_like(rows, k), rows, columns]) for k in range(count)])
+
+    monkeypatch.setattr(fitted.describer, "images", places)
+    described = fitted.describer(part, "2d+3d")
+    found = described.image.at_cells.numpy()
+    cells = described.cells.numpy()
+    side = part.raster.shape[1] * part.raster.shape[2]
+    own = np.isin(cells, part.raster.cells)  # not those that pooling lent a surface
+    shown = part.raster.shown[np.searchsorted(part.raster.cells, cells[own])]
+    assert np.allclose(found[own, 0], cells[own] // side)
+    for k, view in enumerate(fitted.frame.drawing.views):
+        here = cells[own] // side == k
+        camera = Camera(view, fitted.frame.drawing.center, fitted.frame.drawing.extent)
+        row, column, _ = camera.project(camera.turned(part.points[shown[here]]))
+        expected = np.clip(np.trunc(np.stack([row, column], axis=1)), 1.5, 221.5)
+        assert np.abs(found[own][here, 1:] - expected).max() < 1.0
+
+
+def test_networks_that_see_each_place_alone_say_the_same_of_a_few_cells(drawn, cloud):
+    fitted = drawn._fitted
+    part = fitted.frame.part(cloud(24), drawn.config, mode="2d+3d")
+    described = fitted.standards(fitted.describer(part, "2d+3d"))
+    among = np.array([5, 0, 17, 400])
+    for task in ("map_2d", "map_3d", "rec_2d"):
+        with torch.no_grad():
+            module = fitted.networks.modules[task]
+            every, few = told(task, module, described), told(task, module, described, among)
+        for whole, some in zip(every, few, strict=True):
+            assert torch.allclose(whole[among], some, atol=1e-5)
+
+
+def test_drawn_images_are_described_by_what_is_best_for_these():
+    config = CmdrIadConfig.preset("fast")
+    assert config.named_features(images=True)["image_features"] == "auto:rgb"
+    assert config.named_features(images=False)["image_features"] == "auto:rendered"
+    chosen = dataclasses.replace(config, image_features="oriented_energy")
+    assert chosen.named_features(images=False)["image_features"] == "oriented_energy"
+    assert "image_features" not in dataclasses.replace(config, mode="3d").named_features(images=False)
+    assert "image_features" not in CmdrIadConfig.preset("paper").named_features(images=False)

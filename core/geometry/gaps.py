@@ -1,9 +1,10 @@
 """Places of a part that a scan did not measure, filled from good scans so that pictures show no holes there.
 
 Sensors leave patches out: glare, shadows, the edges between two shots. A picture shows such a patch as a hole, through
-which the part's far side is seen, and nothing that good scans show looks like it. What was not measured says nothing
-of the part, so there the usual surface stands for it. Missing material is another matter: a break or a hole bares a
-surface where good parts have none, and a gap at which such a surface was measured stays as it is.
+which the part's far side is seen, and what describes the points at its rim sees an edge; nothing that good scans show
+looks like it. What was not measured says nothing of the part, so there the usual surface stands for it. Missing
+material is another matter: a break or a hole bares a surface where good parts have none, and a gap at which such a
+surface was measured stays as it is.
 """
 
 from __future__ import annotations
