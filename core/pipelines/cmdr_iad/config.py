@@ -167,8 +167,8 @@ class CmdrIadConfig(Config):
     epochs: int = setting(50, "Passes over the good scans", unit="epochs", low=1, high=1000, paper=50)
     cells_per_step: int = setting(
         0,
-        "Cells, drawn anew each time, that a network which sees each place alone is shown in a step; 0 shows all, as "
-        "is better with fewer than about ten good scans",
+        "Cells, drawn anew each time, that a network which sees each place alone is shown in a step; 0 shows all, and "
+        "so does a training on fewer than ten scans",
         unit="cells",
         low=0,
         high=1_000_000,

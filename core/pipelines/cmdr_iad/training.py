@@ -18,6 +18,8 @@ from core.runtime import Runtime
 
 _SHARES = {"map_2d": 1.0, "map_3d": 1.0, "rec_2d": 3.0, "rec_3d": 1.5}
 """About how the time divides, for the progress alone."""
+_MANY = 10
+"""Scans from which on a training has steps enough for each to show a few cells."""
 _SALTS: dict[Task, int] = {task: 31 + i for i, task in enumerate(TASKS["2d+3d"])}
 
 
@@ -60,7 +62,9 @@ def _train_one(
             losses = []
             for i in torch.randperm(len(parts), generator=draws).tolist():
                 progress.check()
-                loss = cosine_loss(*told(task, module, parts[i], _drawn(parts[i], config.cells_per_step, draws)))
+                loss = cosine_loss(
+                    *told(task, module, parts[i], cells_of_step(parts[i], len(parts), config.cells_per_step, draws))
+                )
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
@@ -70,8 +74,11 @@ def _train_one(
     module.eval()
 
 
-def _drawn(part: Described, count: int, draws: torch.Generator) -> NDArray[np.int64] | None:
-    """Which valid cells a step looks at; None for all of them."""
-    if not 0 < count < len(part.cells):
+def cells_of_step(part: Described, scans: int, count: int, draws: torch.Generator) -> NDArray[np.int64] | None:
+    """(count,) which of a part's valid cells a step looks at; None for all of them.
+
+    All where few scans make few steps: five made plates, 60 steps of 512 cells each, did not teach the maps.
+    """
+    if scans < _MANY or not 0 < count < len(part.cells):
         return None
     return torch.randperm(len(part.cells), generator=draws)[:count].numpy()

@@ -9,8 +9,10 @@ import torch
 from core.errors import ModelError, ScanError
 from core.geometry.shading import Camera
 from core.pipelines.cmdr_iad.config import CmdrIadConfig
+from core.pipelines.cmdr_iad.described import Described
 from core.pipelines.cmdr_iad.networks import told
 from core.pipelines.cmdr_iad.pipeline import CmdrIadPipeline
+from core.pipelines.cmdr_iad.training import cells_of_step
 from core.progress import Progress
 from core.scan import Scan
 from core.scores import Scores
@@ -131,8 +133,7 @@ def test_clouds_without_a_grid_are_seen_from_several_sides(spot, plate, made):
     def loose(seed, **flaw):
         return plate(seed, **flaw).replaced(grid=None, image=None)
 
-    # Five scans make few steps, so that each must show all cells.
-    model = made([loose(seed) for seed in range(5)], views_side=40, align="none", cells_per_step=0)
+    model = made([loose(seed) for seed in range(5)], views_side=40, align="none")
     good, bad = (model.score(loose(20, **flaw), Progress()) for flaw in ({}, {"bulge": 3.0}))
     assert bad.object > good.object
     assert contrast(bad.points, spot) > 1.15 * contrast(good.points, spot)
@@ -228,6 +229,16 @@ def test_networks_that_see_each_place_alone_say_the_same_of_a_few_cells(drawn, c
             every, few = told(task, module, described), told(task, module, described, among)
         for whole, some in zip(every, few, strict=True):
             assert torch.allclose(whole[among], some, atol=1e-5)
+
+
+@pytest.mark.parametrize(("scans", "shown"), [(9, 30), (10, 12)])
+def test_a_step_shows_a_few_cells_only_where_there_are_many_steps(scans, shown):
+    part = Described((1, 5, 6), torch.arange(30), None, None)
+    among = cells_of_step(part, scans, 12, torch.Generator().manual_seed(1))
+    chosen = np.arange(30) if among is None else among
+    assert len(set(chosen.tolist())) == len(chosen) == shown
+    assert cells_of_step(part, scans, 0, torch.Generator()) is None
+    assert cells_of_step(part, scans, 30, torch.Generator()) is None
 
 
 def test_drawn_images_are_described_by_what_is_best_for_these():
