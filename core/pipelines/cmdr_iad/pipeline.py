@@ -66,7 +66,7 @@ class CmdrIadPipeline(Pipeline):
     )
     summary: ClassVar[str] = (
         "Learns what the photograph of a good part says of its surface and the surface of its photograph, and rebuilds "
-        "both from little; for organised scans with images, by surface or image alone where there is no more"
+        "both from little; of clouds without photographs it draws some, and it judges by one of both where asked"
     )
     min_scans: ClassVar[int] = 2
     Config: ClassVar[type[CmdrIadConfig]] = CmdrIadConfig
