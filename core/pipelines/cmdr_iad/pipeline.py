@@ -149,14 +149,16 @@ class CmdrIadPipeline(Pipeline):
         judged = judge(look.described, found, levels, mode, config)
         held = judged.valid.numpy()
 
-        def at_points(values: Tensor) -> Floats:
-            return part.to_scan(part.raster.to_points(values.numpy(), held, part.points))
-
-        shown = {
-            key: ScoreMap(at_points(one.values), one.title, one.kind, one.help, one.ends)
-            for key, one in (shown_maps(judged) if maps else {}).items()
+        shown = shown_maps(judged) if maps else {}
+        layers = np.stack(
+            [(judged.score / judged.points_over).numpy(), *(one.values.numpy() for one in shown.values())]
+        )
+        points, *others = (part.to_scan(own) for own in part.raster.to_points(layers, held, part.points).T)
+        titled = {
+            key: ScoreMap(values, one.title, one.kind, one.help, one.ends)
+            for (key, one), values in zip(shown.items(), others, strict=True)
         }
-        return Scores(at_points(judged.score / judged.points_over), judged.part, shown)
+        return Scores(points, judged.part, titled)
 
     def lacks(self, scan: Scan) -> str | None:
         """See ``Pipeline.lacks``."""

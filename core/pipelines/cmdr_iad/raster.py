@@ -54,26 +54,26 @@ class Raster:
     seen: NDArray[np.bool_]
 
     def to_points(self, values: NDArray[np.floating], held: NDArray[np.bool_], points: Floats) -> Floats:
-        """(P,) values of the part's points from a value a cell: bilinear between the cells that hold one.
+        """(P, M) values of the part's points from M maps at once: bilinear between the cells that hold a value.
 
         Parameters
         ----------
-        values : (K, H, W)
+        values : (M, K, H, W)
         held : (K, H, W) bool
         points : (P, 3) float32
             A point that no cell holding a value shows takes its nearest neighbour's.
         """
         weight = held.astype(np.float32)
-        both = torch.from_numpy(np.stack([np.where(held, values, 0.0), weight], axis=1).astype(np.float32))
+        both = torch.from_numpy(np.concatenate([np.where(held, values, 0.0), weight[None]]).astype(np.float32))
         size = (self.shape[1], self.shape[2])
-        told = []
+        told, known = [], []
         for k, pixels in enumerate(self.pixels):
-            found = values_at_pixels(both[k], pixels, size).numpy().astype(np.float64)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                told.append((found[:, 0] / np.where(found[:, 1] > 1e-6, found[:, 1], np.nan)).astype(np.float32))
-        known = np.stack([np.isfinite(one) for one in told], axis=1)
-        result = mean_over_views([np.nan_to_num(one) for one in told], self.seen & known)
-        unknown = np.isnan(result)
+            found = values_at_pixels(both[:, k], pixels, size).numpy().astype(np.float64)
+            share = found[:, -1:]
+            known.append(share[:, 0] > 1e-6)
+            told.append((found[:, :-1] / np.maximum(share, 1e-6)).astype(np.float32))
+        result = mean_over_views(told, self.seen & np.stack(known, axis=1))
+        unknown = np.isnan(result[:, 0])
         if unknown.all():
             return np.zeros_like(result)
         if unknown.any():
