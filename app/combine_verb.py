@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.combine_work import weighing_said
 from app.console import Console
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ def chosen_model(paths: Sequence[Path], runtime: Runtime, console: Console) -> M
 
 
 def _said(model: Model) -> str:
-    from core.consensus.pipeline import ConsensusPipeline
-
-    assert isinstance(model.pipeline, ConsensusPipeline)
-    return f"{model.pipeline.weighing_said} {model.calibration.note}"
+    return f"{weighing_said(model)} {model.calibration.note}"
 
 
 def add_combine_verb(verbs: Any, common: argparse.ArgumentParser, computing: argparse.ArgumentParser) -> None:

@@ -59,7 +59,7 @@ class CombineDialog(QDialog):
         self.models = QTreeWidget()
         self.models.setHeaderLabels([self.tr("Model"), self.tr("Tells defects"), self.tr("Good parts it knows")])
         self.models.headerItem().setToolTip(
-            1, self.tr("P-AUPR on validation parts: 1 if every defective point scores above every good one.")
+            _TELLS, self.tr("P-AUPR on validation parts: 1 if every defective point scores above every good one.")
         )
         self.models.setRootIsDecorated(False)
         self.models.setUniformRowHeights(True)
@@ -129,8 +129,8 @@ class CombineDialog(QDialog):
     def _fill(self) -> None:
         for entry in combine_work.candidates(self._session.catalog.models(self._category)):
             score = validation_of(entry)
-            known = score is not None and score.points == score.points
-            tells = f"{score.points:.2f}" if known and score is not None else self.tr("not measured")
+            measured = score is not None and score.tells_points
+            tells = f"{score.points:.2f}" if score and measured else self.tr("not measured")
             item = QTreeWidgetItem([model_title(entry), tells, self.tr("looking …")])
             item.setData(0, PATH, entry.path)
             item.setToolTip(0, model_tip(entry))

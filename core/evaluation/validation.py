@@ -60,7 +60,7 @@ def validated_alike(models: Sequence[Model], category: Category, progress: Progr
     scores = [ValidationScore.from_mapping(model.card.validation) for model in found]
     if comparable(scores):
         return found
-    lacking = [i for i, score in enumerate(scores) if score is None or score.points != score.points]
+    lacking = [i for i, score in enumerate(scores) if score is None or not score.tells_points]
     first = lacking[0] if lacking else 0  # what it is measured on is what validation parts are now
     parts = None
     for done, i in enumerate([first, *(i for i in range(len(found)) if i != first)]):

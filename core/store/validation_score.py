@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any, Self
 
 LABELLED, MADE = "labelled parts", "made defects"
@@ -41,13 +41,18 @@ class ValidationScore:
     points: float = nan
 
     @property
+    def tells_points(self) -> bool:
+        """Whether points were measured too."""
+        return not isnan(self.points)
+
+    @property
     def text(self) -> str:
         """In words."""
         interval = f" ({self.low:.2f} … {self.high:.2f})" if self.low == self.low else ""
         count = (
             f"{self.good} good parts and {self.defective} {'made defects' if self.basis == MADE else 'defective ones'}"
         )
-        points = f", P-AUPR {self.points:.3f}" if self.points == self.points else ""
+        points = f", P-AUPR {self.points:.3f}" if self.tells_points else ""
         return f"O-AUROC {self.value:.3f}{interval}{points} on validation: {count}"
 
     def to_mapping(self) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class ValidationScore:
 
 def comparable(scores: Sequence[ValidationScore | None]) -> bool:
     """Whether all of these models were measured, points and all, on the same parts."""
-    known = [score for score in scores if score is not None and score.points == score.points]
+    known = [score for score in scores if score is not None and score.tells_points]
     return 0 < len(known) == len(scores) and len({score.parts for score in known}) == 1
 
 
