@@ -166,6 +166,18 @@ class ConsensusPipeline(Pipeline):
         progress.update(1.0, "Done")
         return scores
 
+    def together(self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]) -> Scores:
+        """What the members make of a scan together, from what each has said of it.
+
+        Parameters
+        ----------
+        said : mapping of int to Scores
+            By the members' places in the jury; one at least.
+        refused : mapping of int to NominalError
+            Why the others said nothing.
+        """
+        return self._combined(said, refused)[0]
+
     def _combined(
         self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]
     ) -> tuple[Scores, NDArray[np.float32]]:
@@ -182,19 +194,22 @@ class ConsensusPipeline(Pipeline):
             maps |= taken_over(said[m], jury.titles[m], jury.keys[m])
         surprises = np.full((len(combined), len(jury.members)), np.nan, np.float32)
         surprises[:, present] = single
-        objects = {m: float(s.object) for m, s in said.items() if isfinite(s.object)}
-        part = np.nan
-        if objects:
-            values = np.array(list(objects.values()))
-            part = part_score(jury.parts.scores[:, list(objects)], values, self._combine(tuple(objects)))
         made = Scores(
             combined,
-            part,
+            self.part_together({m: float(s.object) for m, s in said.items()}),
             maps,
             reconstruction=next((s.reconstruction for s in said.values() if s.reconstruction is not None), None),
             notes=tuple(self._notes(said, refused)),
         )
         return made, surprises
+
+    def part_together(self, said: Mapping[int, float]) -> float:
+        """The object score from what the members say of the part as a whole; NaN where none has a finite one."""
+        known = {m: value for m, value in said.items() if isfinite(value)}
+        if not known:
+            return float("nan")
+        values = np.array(list(known.values()))
+        return part_score(self.jury.parts.scores[:, list(known)], values, self._combine(tuple(known)))
 
     def _notes(self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]) -> list[str]:
         titles = self.jury.titles

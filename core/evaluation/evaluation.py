@@ -33,6 +33,9 @@ _WORTH_A_NOTE = 5e-4
 Watch = Callable[[PartResult, Scan, Scores], None]
 """Is shown each judged part while its points are at hand."""
 
+Judge = Callable[[ScanEntry, Scan, Progress], tuple[Scores, float]]
+"""Gives the scores of a scan and the seconds that they took; fails as ``workflow.score`` does."""
+
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ def evaluate(
     good_only: bool = False,
     reduced: bool = False,
     watch: Watch | None = None,
+    judge: Judge | None = None,
 ) -> Evaluation:
     """Judge the scans of one split and measure how well good and defective ones are told apart.
 
@@ -74,6 +78,8 @@ def evaluate(
         scales and cannot be ranked together. Without it scans that lack something are not judged.
     watch : function, optional
         Gets each judged part with its scan and scores, which are let go afterwards.
+    judge : function, optional
+        Where the scores come from, if the model need not work them out.
 
     Raises
     ------
@@ -97,7 +103,7 @@ def evaluate(
     for i, entry in enumerate(entries):
         step = progress.part(0.95 * i / len(entries), 0.95 * (i + 1) / len(entries), f"{i + 1} of {len(entries)}")
         step.update(0.0, entry.key)
-        parts.append(_part(model, category, entry, at, counts, step, watch))
+        parts.append(_part(model, category, entry, at, counts, step, watch, judge))
     judged = [part for part in parts if part.score is not None]
     if not judged:
         raise CategoryError(
@@ -168,16 +174,21 @@ def _part(
     counts: PointCounts,
     step: Progress,
     watch: Watch | None,
+    judge: Judge | None,
 ) -> PartResult:
     lacking = ""
     try:
         scan = category.load(entry)
         lacking = model.lacks(scan) or "" if model.reduced is not None else ""
         labels, mask = _truth(scan, entry)
-        judged = workflow.score(model, scan, step)
-        value = float(judged.scores.object)
+        if judge is None:
+            judged = workflow.score(model, scan, step)
+            scores, seconds = judged.scores, judged.seconds
+        else:
+            scores, seconds = judge(entry, scan, step)
+        value = float(scores.object)
         if labels is not None:
-            counts.add(scan, judged.scores.points, labels, entry.defect or GOOD, mask)
+            counts.add(scan, scores.points, labels, entry.defect or GOOD, mask)
     except Cancelled:
         raise
     except NominalError as error:
@@ -191,13 +202,13 @@ def _part(
         defect=entry.defect,
         score=None if isnan(value) else value,
         verdict=decide(value, at),
-        seconds=judged.seconds,
+        seconds=seconds,
         points=len(scan),
         labelled=labels is not None,
         error="The method gave it no score." if isnan(value) else "",
     )
     if watch is not None and result.score is not None:
-        watch(result, scan, judged.scores)
+        watch(result, scan, scores)
     return result
 
 

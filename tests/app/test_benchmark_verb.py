@@ -13,6 +13,7 @@ import pytest
 
 from app.cli import main
 from core import workflow
+from core.evaluation.benchmark import runner
 from core.formats.ply_writer import write_ply
 from core.pipelines import registry
 
@@ -146,6 +147,102 @@ def test_a_consensus_is_made_of_the_others(
     record = json.loads(capsys.readouterr().out)
     assert [row["pipeline"] for row in record["rows"]] == ["stub", "second", "consensus"]
     assert record["failures"] == []
+
+
+@pytest.fixture
+def asked(stub: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two methods, and each scan that one of them scores outside its own training."""
+    method = registry._PIPELINES["stub"]
+    monkeypatch.setitem(registry._PIPELINES, "second", method)
+    names: list[str] = []
+    score = stub.StubPipeline.score
+
+    def counted(self: Any, scan: Any, progress: Any) -> Any:
+        names.append(scan.name)
+        return score(self, scan, progress)
+
+    monkeypatch.setattr(stub.StubPipeline, "score", counted)
+    return names
+
+
+def test_a_consensus_does_not_ask_its_members_again(
+    trainings: Counted, asked: list[str], parts: Path, tmp_path: Path
+) -> None:
+    names = ["--pipelines", "stub,second,consensus", "--seeds", "1"]
+    assert benchmark(parts / "plate", tmp_path / "kept", *names) == DONE
+    together = len(asked)
+    assert list((tmp_path / "kept" / "scores").iterdir()) == []  # used and gone
+    for path in (tmp_path / "kept" / "runs").glob("*consensus*"):
+        path.unlink()  # its members' scores are gone: they are asked again
+    assert benchmark(parts / "plate", tmp_path / "kept", *names) == DONE
+    assert len(asked) == together + 2 * 6
+    assert len(trainings.names) == 2
+
+
+def test_what_members_said_gives_the_same_consensus(
+    trainings: Counted, asked: list[str], parts: Path, tmp_path: Path
+) -> None:
+    names = ["--pipelines", "stub,second,consensus", "--seeds", "1"]
+    found = []
+    for _ in range(2):
+        assert benchmark(parts / "plate", tmp_path, *names) == DONE
+        path = next((tmp_path / "runs").glob("*consensus*"))
+        evaluation = json.loads(path.read_text(encoding="utf-8"))["evaluation"]
+        found.append((evaluation["metrics"], [part["object_score"] for part in evaluation["parts"]]))
+        path.unlink()
+    assert found[0] == found[1]
+    assert len({score for score in found[0][1] if score is not None}) > 1
+
+
+def test_alterations_are_measured_without_another_training(
+    trainings: Counted, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["--seeds", "1", "--keep-models"]
+    assert benchmark(parts / "plate", tmp_path, *names) == DONE
+    before = next((tmp_path / "runs").iterdir()).read_text(encoding="utf-8")
+    assert benchmark(parts / "plate", tmp_path, *names, "--robustness") == DONE
+    assert len(trainings.names) == 1
+    after = json.loads(next((tmp_path / "runs").iterdir()).read_text(encoding="utf-8"))
+    assert after["evaluation"] == json.loads(before)["evaluation"]
+    assert len(after["robustness"]) == 20
+
+
+def test_a_stop_among_alterations_costs_one_of_them(
+    trainings: Counted, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    whole = runner.robustness
+
+    def stopped(model: Any, category: Any, alteration: Any, *more: Any, **options: Any) -> Any:
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        measured.append(alteration.kind)
+        return whole(model, category, alteration, *more, **options)
+
+    names = ["--seeds", "1", "--keep-models", "--robustness"]
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "robustness", stopped)
+        assert benchmark(parts / "plate", tmp_path, *names) == STOPPED
+    path = next((tmp_path / "runs").iterdir())
+    assert len(json.loads(path.read_text(encoding="utf-8"))["robustness"]) == 3
+    assert benchmark(parts / "plate", tmp_path, *names) == DONE
+    assert len(trainings.names) == 1
+    assert len(json.loads(path.read_text(encoding="utf-8"))["robustness"]) == 20
+
+
+def test_a_consensus_is_measured_against_alterations_by_what_its_members_said(
+    trainings: Counted, asked: list[str], parts: Path, tmp_path: Path
+) -> None:
+    names = ["--pipelines", "stub,second,consensus", "--seeds", "1", "--robustness"]
+    assert benchmark(parts / "plate", tmp_path, *names) == DONE
+    records = {
+        path.name.split("--")[1]: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "runs").iterdir()
+    }
+    for one, member in zip(records["consensus"]["robustness"], records["stub"]["robustness"], strict=True):
+        assert one["kind"] == member["kind"]
+        assert one["o_auroc"] == pytest.approx(member["o_auroc"])  # of two that say the same it has their order
+        assert one["p_auroc"] is None
+        assert (one["good"], one["defective"], one["failed"]) == (3, 3, 0)
 
 
 def test_robustness_falls_into_a_table_of_its_own(trainings: Counted, parts: Path, tmp_path: Path) -> None:

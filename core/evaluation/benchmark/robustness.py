@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from core.consensus.pipeline import ConsensusPipeline
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, ScanError
+from core.evaluation.benchmark.runs import Run
 from core.evaluation.evaluation import evaluate
-from core.inspection.verdict import Verdict
+from core.evaluation.part_metrics import part_metrics
+from core.inspection.thresholds import Thresholds
+from core.inspection.verdict import Verdict, decide
 from core.progress import Progress
 from core.scan import Scan
 from core.synthesis.scan_alterations import KINDS, altered_scan
@@ -87,39 +91,75 @@ def altered_category(category: Category, alteration: Alteration, seed: int = 0) 
 
 
 def robustness(
-    model: Model,
-    category: Category,
-    alterations: Sequence[Alteration],
-    progress: Progress | None = None,
-    *,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
+    model: Model, category: Category, alteration: Alteration, progress: Progress, *, seed: int = 0
+) -> dict[str, Any]:
     """A model's figures on altered test scans.
 
     Returns
     -------
-    list of dict
-        For each alteration ``kind``, ``level``, ``METRICS`` (None where not measured), ``good_rejected`` of ``good``,
-        ``defects_found`` of ``defective`` at the calibrated thresholds, ``failed``: how many scans could not be
-        judged, and ``possible``: whether scans of this sort can be altered so.
+    dict
+        ``kind``, ``level``, ``METRICS`` (None where not measured), ``good_rejected`` of ``good``, ``defects_found`` of
+        ``defective`` at the calibrated thresholds, ``failed``: how many scans could not be judged, ``scores``: the
+        object score of each that could, and ``possible``: whether scans of this sort can be altered so.
 
     Raises
     ------
     Cancelled
     """
-    progress = progress or Progress()
-    found = []
-    for i, alteration in enumerate(alterations):
-        what = f"{alteration.kind} {alteration.level:g}"
-        step = progress.part(i / len(alterations), (i + 1) / len(alterations), what)
-        found.append(_figures(model, altered_category(category, alteration, seed), step))
-    return found
+    altered = altered_category(category, alteration, seed)
+    record = _unmeasured(category, alteration)
+    if not _possible(altered):
+        return {**record, "possible": False}
+    try:
+        found = evaluate(model, altered, progress=progress, resamples=0)
+    except CategoryError:  # not one scan could be judged any more
+        return record
+    measured = {name: found.metrics[name].value for name in METRICS if name in found.metrics}
+    scores = {part.key: part.score for part in found.parts if part.score is not None}
+    return record | _verdicts(category, scores, found.thresholds) | measured
 
 
-def _figures(model: Model, category: AlteredCategory, progress: Progress) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "kind": category.alteration.kind,
-        "level": category.alteration.level,
+def robustness_together(
+    consensus: Model, category: Category, alteration: Alteration, members: Sequence[Run]
+) -> dict[str, Any]:
+    """A consensus' figures on altered test scans, by what its members said of these parts in their own runs.
+
+    Members kept no points of altered scans, so that figures of points are not measured.
+
+    Parameters
+    ----------
+    consensus : Model
+    category : Category
+    alteration : Alteration
+    members : sequence of Run
+        In the consensus' order, each measured against this alteration.
+
+    Returns
+    -------
+    dict
+        As of ``robustness``.
+    """
+    pipeline = consensus.pipeline
+    assert isinstance(pipeline, ConsensusPipeline)
+    said = [run.robustness_at(alteration.kind, alteration.level) for run in members]
+    record = _unmeasured(category, alteration)
+    if not all(one is not None and one["possible"] for one in said):
+        return {**record, "possible": False}
+    scores = {}
+    for entry in category.split("test"):
+        known = {m: one["scores"][entry.key] for m, one in enumerate(said) if one and entry.key in one["scores"]}
+        if known:
+            scores[entry.key] = pipeline.part_together(known)
+    parts = [entry for entry in category.split("test") if entry.key in scores]
+    measured = part_metrics([scores[e.key] for e in parts], [bool(e.defect) for e in parts], resamples=0)
+    area = {"o_auroc": measured["o_auroc"].value} if measured else {}
+    return record | _verdicts(category, scores, consensus.calibration.thresholds()) | area
+
+
+def _unmeasured(category: Category, alteration: Alteration) -> dict[str, Any]:
+    return {
+        "kind": alteration.kind,
+        "level": alteration.level,
         "possible": True,
         **dict.fromkeys(METRICS),
         "good": 0,
@@ -127,23 +167,22 @@ def _figures(model: Model, category: AlteredCategory, progress: Progress) -> dic
         "defective": 0,
         "defects_found": 0,
         "failed": len(category.split("test")),
+        "scores": {},
     }
-    if not _possible(category):
-        return {**record, "possible": False}
-    try:
-        found = evaluate(model, category, progress=progress, resamples=0)
-    except CategoryError:  # not one scan could be judged any more
-        return record
-    confusion = found.confusion()
-    measured = {name: found.metrics[name].value for name in METRICS if name in found.metrics}
+
+
+def _verdicts(category: Category, scores: Mapping[str, float], at: Thresholds) -> dict[str, Any]:
+    """What the thresholds make of the parts that have a score."""
+    entries = category.split("test")
+    good = [scores[entry.key] for entry in entries if entry.key in scores and not entry.defect]
+    defective = [scores[entry.key] for entry in entries if entry.key in scores and entry.defect]
     return {
-        **record,
-        **measured,
-        "good": sum(confusion.good.values()),
-        "good_rejected": confusion.good[Verdict.REJECT],
-        "defective": sum(confusion.defective.values()),
-        "defects_found": confusion.defective[Verdict.REJECT],
-        "failed": len(found.failures),
+        "good": len(good),
+        "good_rejected": sum(decide(score, at) is Verdict.REJECT for score in good),
+        "defective": len(defective),
+        "defects_found": sum(decide(score, at) is Verdict.REJECT for score in defective),
+        "failed": len(entries) - len(scores),
+        "scores": dict(scores),
     }
 
 

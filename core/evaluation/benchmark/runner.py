@@ -1,7 +1,8 @@
 """Doing the jobs of a benchmark, one after the other, so that it can be stopped and gone on with at any time.
 
-Each run is a file of its own below the benchmark's folder, written whole when the run has ended. A run that failed is
-such a file too, with its error, and the others go on; the next call tries it again.
+Each run is a file of its own below the benchmark's folder, written whole when it has been judged, and again after each
+alteration of its scans. A run that failed is such a file too, with its error, and the others go on; the next call tries
+it again.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import numpy as np
 
 from core import workflow
 from core.errors import ModelError, NominalError
-from core.evaluation.benchmark.jobs import CONSENSUS, Job, code_digest
-from core.evaluation.benchmark.robustness import Alteration, robustness
+from core.evaluation.benchmark.jobs import Job, code_digest
+from core.evaluation.benchmark.kept_scores import KeptScores, judged_together
+from core.evaluation.benchmark.robustness import Alteration, robustness, robustness_together
 from core.evaluation.benchmark.runs import ENDING, Run, read_run, write_run
 from core.evaluation.evaluation import evaluate
 from core.evaluation.reports.record import evaluation_record
@@ -30,7 +32,7 @@ from core.reporting.summary import plain
 from core.runtime import Runtime
 from core.store.model_file import SUFFIX
 
-RUNS, MODELS = "runs", "models"
+RUNS, MODELS, SCORES = "runs", "models", "scores"
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +61,24 @@ class Plan:
     keep_models: bool = False
     fresh: bool = False
 
-    def alterations_of(self, job: Job) -> tuple[Alteration, ...]:
-        """What this run is measured against."""
-        return self.alterations if job.first else ()
+    def keeps(self, job: Job) -> bool:
+        """Whether its model is kept."""
+        return self.keep_models or job.serves
+
+    def lacking(self, job: Job, run: Run | None) -> tuple[Alteration, ...]:
+        """What a run is to be measured against, and was not yet."""
+        wanted = self.alterations if job.first else ()
+        return tuple(a for a in wanted if run is None or run.robustness_at(a.kind, a.level) is None)
 
     def run_file(self, job: Job) -> Path:
         return self.folder / RUNS / f"{job.name}{ENDING}"
 
     def model_file(self, job: Job) -> Path:
         return self.folder / MODELS / f"{job.name}{SUFFIX}"
+
+    def kept_scores(self, job: Job) -> KeptScores:
+        """Of the test scans, until a consensus has used them."""
+        return KeptScores(self.folder / SCORES / job.name)
 
 
 def run_jobs(
@@ -100,121 +111,170 @@ def run_jobs(
     known = {job.name: None if plan.fresh else _done(job, plan) for job in jobs}
     _need_members(jobs, known, plan)
     runs: list[Run] = []
-    clock = _Clock(jobs, known)
+    clock = _Clock(jobs, known, plan)
     for job in jobs:
-        done = known[job.name]
-        if done is None:
+        run = known[job.name]
+        before = run is not None and not plan.lacking(job, run)
+        if run is None or not before:
             start, end = clock.share(job)
             part = progress.part(start, end, f"{clock.said(job)}{job.title}")
             part.update(0.0, "starting")
-            run = _run(job, plan, replace(runtime, seed=job.seed), part)
-            write_run(run, plan.run_file(job))
+            run = _Work(job, plan, replace(runtime, seed=job.seed)).done(run, part)
             clock.took(job, run.seconds["whole"])
-        else:
-            run = done
         runs.append(run)
         if told is not None:
-            told(job, run, done is not None)
+            told(job, run, before)
     progress.update(1.0, "Done")
     return tuple(runs)
 
 
 def _done(job: Job, plan: Plan) -> Run | None:
-    """The run of an earlier call, if it is of the same work, did not fail and lacks nothing that is asked for now."""
+    """The run of an earlier call, if it is of the same work, did not fail, and its model is there if it is needed."""
     run = read_run(plan.run_file(job))
     if run is None or run.record["fingerprint"] != job.fingerprint or run.error:
         return None
-    measured = {(one["kind"], one["level"]) for one in run.robustness}
-    if not {(a.kind, a.level) for a in plan.alterations_of(job)} <= measured:
-        return None
-    return None if plan.keep_models and not plan.model_file(job).is_file() else run
+    needed = plan.keep_models or (plan.lacking(job, run) and not job.members)
+    return None if needed and not plan.model_file(job).is_file() else run
 
 
 def _need_members(jobs: Sequence[Job], known: dict[str, Run | None], plan: Plan) -> None:
     """A consensus that is to be made needs its members' models: those that are not there are trained again."""
     for job in jobs:
-        if known[job.name] is None:
+        run = known[job.name]
+        if run is None or plan.lacking(job, run):
             for member in job.members:
                 if not plan.model_file(member).is_file():
                     known[member.name] = None
 
 
-def _run(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> Run:
-    record: dict[str, Any] = {
-        "job": job.describe(),
-        "fingerprint": job.fingerprint,
-        "code": code_digest(),
-        "device": runtime.title,
-        "error": None,
-        "trace": None,
-        "evaluation": None,
-        "robustness": [],
-    }
-    start = time.perf_counter()
-    seconds = {"train": 0.0, "inspect": 0.0}
-    try:
-        record.update(_judged(job, plan, runtime, progress, seconds))
-    except Cancelled:
-        raise
-    except NominalError as error:
-        record["error"] = str(error)
-    except Exception as error:  # a fault of the program in one run must not cost the others
-        log.exception("%s failed", job.title)
-        record["error"] = f"{type(error).__name__}: {error}"
-        record["trace"] = traceback.format_exc()
-    record["seconds"] = {**seconds, "whole": time.perf_counter() - start}
-    record["finished"] = datetime.now().astimezone().isoformat(timespec="seconds")
-    return Run(plain(record))
+@dataclass(frozen=True)
+class _Work:
+    """One job being done."""
 
+    job: Job
+    plan: Plan
+    runtime: Runtime
 
-def _judged(job: Job, plan: Plan, runtime: Runtime, progress: Progress, seconds: dict[str, float]) -> dict[str, Any]:
-    """Train, evaluate, alter; ``seconds`` is filled in."""
-    alterations = plan.alterations_of(job)
-    trained = 0.3 if alterations else 0.7
-    start = time.perf_counter()
-    model = _model(job, plan, runtime, progress.part(0.0, trained))
-    seconds["train"] = time.perf_counter() - start
-    evaluated = 0.4 if alterations else 1.0
-    found = evaluate(model, job.category, progress=progress.part(trained, evaluated, "judging"), seed=job.seed)
-    if found.judged:
-        seconds["inspect"] = float(np.median([part.seconds for part in found.judged]))
-    fallen = robustness(model, job.category, alterations, progress.part(evaluated, 1.0), seed=job.seed)
-    return {"evaluation": evaluation_record(found), "robustness": fallen}
+    def done(self, known: Run | None, progress: Progress) -> Run:
+        """Train and evaluate, unless that is known, then alter; the file holds what was done after each step."""
+        record: dict[str, Any] = dict(known.record) if known is not None else self._blank()
+        start, before = time.perf_counter(), record["seconds"]["whole"]
 
+        def written() -> Run:
+            record["seconds"]["whole"] = before + time.perf_counter() - start
+            record["finished"] = datetime.now().astimezone().isoformat(timespec="seconds")
+            run = Run(plain(record))
+            write_run(run, self.plan.run_file(self.job))
+            return run
 
-def _model(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> workflow.Model:
-    if job.pipeline == CONSENSUS:
-        missing = [member.pipeline for member in job.members if not plan.model_file(member).is_file()]
+        lacking = self.plan.lacking(self.job, known)
+        evaluated = 1.0 if not lacking else 0.4 if known is None else 0.0
+        try:
+            if known is None:
+                model = self._judged(record, progress.part(0.0, evaluated))
+                written()
+            elif self.job.members:
+                model = self._consensus(progress.part(0.0, evaluated))
+            else:
+                model = workflow.load(self.plan.model_file(self.job), self.runtime)
+            for i, alteration in enumerate(lacking):
+                begin, end = (evaluated + (1 - evaluated) * at / len(lacking) for at in (i, i + 1))
+                part = progress.part(begin, end, f"{alteration.kind} {alteration.level:g}")
+                found = self._altered(model, alteration, part)
+                same = (alteration.kind, alteration.level)
+                kept = [one for one in record["robustness"] if (one["kind"], one["level"]) != same]
+                record["robustness"] = [*kept, found]
+                written()
+        except Cancelled:
+            raise
+        except NominalError as error:
+            record["error"] = str(error)
+        except Exception as error:  # a fault of the program in one run must not cost the others
+            log.exception("%s failed", self.job.title)
+            record["error"] = f"{type(error).__name__}: {error}"
+            record["trace"] = traceback.format_exc()
+        return written()
+
+    def _blank(self) -> dict[str, Any]:
+        return {
+            "job": self.job.describe(),
+            "fingerprint": self.job.fingerprint,
+            "code": code_digest(),
+            "device": self.runtime.title,
+            "error": None,
+            "trace": None,
+            "evaluation": None,
+            "robustness": [],
+            "seconds": {"train": 0.0, "inspect": 0.0, "whole": 0.0},
+        }
+
+    def _judged(self, record: dict[str, Any], progress: Progress) -> workflow.Model:
+        """The model, trained and evaluated; ``record`` is filled in."""
+        job, plan = self.job, self.plan
+        kept = plan.kept_scores(job)
+        kept.forget()
+        start = time.perf_counter()
+        model = self._model(progress.part(0.0, 0.7))
+        record["seconds"]["train"] = time.perf_counter() - start
+        found = evaluate(
+            model,
+            job.category,
+            progress=progress.part(0.7, 1.0, "judging"),
+            seed=job.seed,
+            watch=kept.keep if plan.keeps(job) else None,
+            judge=judged_together(model, [plan.kept_scores(one) for one in job.members]) if job.members else None,
+        )
+        if found.judged:
+            record["seconds"]["inspect"] = float(np.median([part.seconds for part in found.judged]))
+        record["evaluation"] = evaluation_record(found)
+        for member in job.members:
+            plan.kept_scores(member).forget()
+        return model
+
+    def _altered(self, model: workflow.Model, alteration: Alteration, progress: Progress) -> dict[str, Any]:
+        job = self.job
+        if not job.members:
+            return robustness(model, job.category, alteration, progress, seed=job.seed)
+        members = [read_run(self.plan.run_file(member)) for member in job.members]
+        return robustness_together(model, job.category, alteration, [run for run in members if run is not None])
+
+    def _model(self, progress: Progress) -> workflow.Model:
+        job, plan = self.job, self.plan
+        if job.members:
+            model = self._consensus(progress)
+        else:
+            model = workflow.train(
+                job.category, job.pipeline, job.config, runtime=self.runtime, preset=job.preset, progress=progress
+            )
+        if plan.keeps(job):
+            workflow.save(model, plan.model_file(job))
+        return model
+
+    def _consensus(self, progress: Progress) -> workflow.Model:
+        missing = [one.pipeline for one in self.job.members if not self.plan.model_file(one).is_file()]
         if missing:
             raise ModelError(
                 f"The consensus lacks its members {', '.join(missing)}: their runs failed",
                 "See the errors of their runs, or name the pipelines without them",
             )
-        model = workflow.combine(_members(job, plan, runtime, progress))
-    else:
-        model = workflow.train(
-            job.category, job.pipeline, job.config, runtime=runtime, preset=job.preset, progress=progress
-        )
-    if plan.keep_models or job.serves:
-        workflow.save(model, plan.model_file(job))
-    return model
+        return workflow.combine(self._members(progress))
 
-
-def _members(job: Job, plan: Plan, runtime: Runtime, progress: Progress) -> list[workflow.Model]:
-    """A consensus' members, measured on validation parts; their files keep what was found."""
-    stored = [workflow.load(plan.model_file(member), runtime) for member in job.members]
-    models = validated_alike(stored, job.category, progress)
-    for member, before, model in zip(job.members, stored, models, strict=True):
-        if model is not before:
-            workflow.save(model, plan.model_file(member))
-    return models
+    def _members(self, progress: Progress) -> list[workflow.Model]:
+        """Measured on validation parts; their files keep what was found."""
+        files = [self.plan.model_file(member) for member in self.job.members]
+        stored = [workflow.load(file, self.runtime) for file in files]
+        models = validated_alike(stored, self.job.category, progress)
+        for file, before, model in zip(files, stored, models, strict=True):
+            if model is not before:
+                workflow.save(model, file)
+        return models
 
 
 class _Clock:
     """How far the work is, and how long the rest may take, from what runs of the same pipeline took."""
 
-    def __init__(self, jobs: Sequence[Job], known: dict[str, Run | None]) -> None:
-        self._open = [job for job in jobs if known[job.name] is None]
+    def __init__(self, jobs: Sequence[Job], known: dict[str, Run | None], plan: Plan) -> None:
+        self._open = [job for job in jobs if known[job.name] is None or plan.lacking(job, known[job.name])]
         self._taken: dict[str, list[float]] = {}
         for job in jobs:
             if (run := known[job.name]) is not None:

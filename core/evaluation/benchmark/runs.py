@@ -71,6 +71,11 @@ class Run:
         """One entry for each alteration and level."""
         return list(self.record["robustness"])
 
+    def robustness_at(self, kind: str, level: float) -> Mapping[str, Any] | None:
+        """The entry of this alteration; None where it was not measured, or by a version that kept no scores."""
+        at = (one for one in self.robustness if (one["kind"], one["level"]) == (kind, level) and "scores" in one)
+        return next(at, None)
+
     @property
     def weights(self) -> tuple[str, ...]:
         """The names of the backbone weights in use."""

@@ -97,7 +97,8 @@ def robust_records(runs: Sequence[Run]) -> list[dict[str, object]]:
                 "defects_found": hits, "failed": run.evaluation["failed"],
                 **{name: run.value(name) for name in ROBUST_METRICS},
             }  # fmt: skip
-            found += [base | {k: v for k, v in one.items() if k != "possible"} for one in (plain, *levels)]
+            others = ("possible", "scores")
+            found += [base | {k: v for k, v in one.items() if k not in others} for one in (plain, *levels)]
     return found
 
 
