@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.pipelines.registry import pipeline_class
 from core.progress import Progress
 from core.runtime import Runtime
 from core.store.library import Library
-from core.store.model_file import SUFFIX
+from core.store.model_file import SUFFIX, ModelCard, read_card
 
 FIRST_CATEGORY = "bracket"
 
@@ -25,8 +26,9 @@ def ensure_demo(
 ) -> tuple[Category, Path]:
     """The demo category ``name`` in the library, with a model that is ready to inspect.
 
-    The scans are made once and kept. The model is the library's newest for this category that loads; else the newest
-    of those that ship, where the weights it was fitted with are the ones installed; else ``deviation`` is fitted.
+    The scans are made once and kept. The model is the library's newest for this category that loads. The ones that
+    ship are copied into it where it has none, and where they are newer than all it has, as after an update of the
+    program. If none was fitted with the weights that are installed, ``deviation`` is fitted.
 
     Returns
     -------
@@ -42,10 +44,8 @@ def ensure_demo(
     folder = make_demo(name, demo_folder(), progress=progress.part(0.0, 0.5, "Making the demo parts"))
     category = recognise(folder, unit="mm", name=name)
     library.add_category(folder, category.unit, name)
+    _copy_newer(library, name)
     path = _newest(library, name, runtime)
-    if path is None:
-        _copy_shipped(library, name)
-        path = _newest(library, name, runtime)
     if path is None:
         path = library.model_path(name, "deviation fast")
         model = workflow.train(
@@ -72,11 +72,22 @@ def _newest(library: Library, name: str, runtime: Runtime) -> Path | None:
     return None
 
 
-def _copy_shipped(library: Library, name: str) -> None:
-    """The models that ship for a demo category, copied into the library."""
+def _copy_newer(library: Library, name: str) -> None:
+    """The models that ship for a demo category, copied into the library if they are newer than all it has.
+
+    One that the user has deleted comes back only where no other is left.
+    """
+    known = [_made(entry.card) for entry in library.models(name) if entry.card is not None]
     folder = resources.files("resources") / "models"
     for source in folder.iterdir() if folder.is_dir() else ():
-        if source.name.startswith(f"{name}-") and source.name.endswith(SUFFIX):
-            target = library.model_path(name, source.name.removesuffix(SUFFIX))
-            with resources.as_file(source) as file, written_whole(target) as temporary:
+        if not (source.name.startswith(f"{name}-") and source.name.endswith(SUFFIX)):
+            continue
+        with resources.as_file(source) as file:
+            if known and (library.deleted(name, file.name) or _made(read_card(file)) <= max(known)):
+                continue
+            with written_whole(library.model_path(name, file.name.removesuffix(SUFFIX))) as temporary:
                 shutil.copyfile(file, temporary)
+
+
+def _made(card: ModelCard) -> datetime:
+    return datetime.fromisoformat(card.created)

@@ -117,8 +117,11 @@ class Library:
         """
         if not path.is_file():
             raise ModelError(f"There is no model file {path}", "Refresh the library")
-        target = self.root / "trash" / f"{path.parent.name}--{path.name}"
-        return self._moved(path, target)
+        return self._moved(path, self._trashed(path.parent.name, path.name))
+
+    def deleted(self, category: str, name: str) -> bool:
+        """Whether a model file of this name lies in the trash."""
+        return self._trashed(slug(category), name).exists()
 
     def restore_model(self, trashed: Path, path: Path) -> Path:
         """Move a model back from the trash to ``path``."""
@@ -127,6 +130,9 @@ class Library:
     @property
     def _models(self) -> Path:
         return self.root / "models"
+
+    def _trashed(self, folder: str, name: str) -> Path:
+        return self.root / "trash" / f"{folder}--{name}"
 
     def _moved(self, source: Path, target: Path) -> Path:
         try:
