@@ -65,10 +65,8 @@ def combine(
     ]
     if measured_on is not None:
         category = work.recognise(measured_on.folder, measured_on.unit, measured_on.name)
-        before, models = models, validated_alike(models, category, progress.part(0.1, 0.95))
-        for path, old, new in zip(paths, before, models, strict=True):
-            if new is not old:
-                workflow.save(new, path)
+        measuring = progress.part(0.1, 0.95)
+        models = validated_alike(models, category, measuring, lambda i, model: workflow.save(model, paths[i]))
     progress.update(0.95, "Comparing good parts")
     config = ConsensusConfig.from_mapping({"combination": combination, "weighing": weighing})
     model = workflow.combine(models, config=config)

@@ -9,7 +9,7 @@ of it any more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil, nan
 
@@ -48,8 +48,19 @@ def validated(model: Model, category: Category, progress: Progress) -> Model:
     return model if score is None else replace(model, card=replace(model.card, validation=score.to_mapping()))
 
 
-def validated_alike(models: Sequence[Model], category: Category, progress: Progress) -> list[Model]:
+def validated_alike(
+    models: Sequence[Model], category: Category, progress: Progress, keep: Callable[[int, Model], None] | None = None
+) -> list[Model]:
     """The models, measured on the same validation parts: those that were not are measured now.
+
+    Parameters
+    ----------
+    models : sequence of Model
+    category : Category
+        That they were trained on.
+    keep : function, optional
+        Gets the place and the measured state of each model that is measured, at once: what was done when the user
+        cancels is not lost.
 
     Raises
     ------
@@ -68,6 +79,8 @@ def validated_alike(models: Sequence[Model], category: Category, progress: Progr
         if i == first or i in lacking or (score is not None and score.parts != parts):
             what = f"Measuring {found[i].card.name} on validation parts"
             found[i] = validated(found[i], category, progress.part(done / len(found), (done + 1) / len(found), what))
+            if keep is not None and found[i] is not models[i]:
+                keep(i, found[i])
         if i == first:
             measured = ValidationScore.from_mapping(found[i].card.validation)
             parts = None if measured is None else measured.parts

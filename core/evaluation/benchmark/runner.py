@@ -263,11 +263,7 @@ class _Work:
         """Measured on validation parts; their files keep what was found."""
         files = [self.plan.model_file(member) for member in self.job.members]
         stored = [workflow.load(file, self.runtime) for file in files]
-        models = validated_alike(stored, self.job.category, progress)
-        for file, before, model in zip(files, stored, models, strict=True):
-            if model is not before:
-                workflow.save(model, file)
-        return models
+        return validated_alike(stored, self.job.category, progress, lambda i, model: workflow.save(model, files[i]))
 
 
 class _Clock:

@@ -243,6 +243,22 @@ def test_only_models_that_were_not_measured_alike_are_measured(root: Path, monke
     assert set(scored) == {True, False}
 
 
+def test_what_was_measured_before_a_stop_is_kept(root: Path) -> None:
+    write(root, "validation/good", 4)
+    category = recognise(root)
+    models = [model(category), model(category, blind=True)]
+    kept: list[int] = []
+
+    class Stopped(Progress):
+        @property
+        def cancelled(self) -> bool:
+            return bool(kept)
+
+    with pytest.raises(Cancelled):
+        validated_alike(models, category, Stopped(), lambda i, _: kept.append(i))
+    assert kept == [0]
+
+
 # -- several in one go
 
 
