@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.evaluation.benchmark.comparison import Compared, compare
+from core.evaluation.benchmark.falls import fall_charts
 from core.evaluation.benchmark.page import benchmark_page, table_notes
 from core.evaluation.benchmark.runs import Run
 from core.evaluation.benchmark.summary import METRICS, Row, summarise
@@ -22,6 +23,8 @@ from core.evaluation.benchmark.tables import (
     robust_cells,
     robust_records,
 )
+from core.evaluation.reports.charts import standalone
+from core.evaluation.reports.markup import CHART_STYLE
 from core.files import written_whole
 from core.reporting.summary import plain
 from core.reporting.text_table import text_table
@@ -32,7 +35,7 @@ COMMAND = "main.py benchmark"
 
 def write_benchmark(runs: Sequence[Run], folder: Path, preset: str) -> tuple[Path, ...]:
     """Write ``benchmark.json``, ``benchmark.csv``, ``benchmark.md``, ``benchmark.html`` and, where it was measured,
-    ``robustness.csv``.
+    ``robustness.csv`` and ``robustness.svg``.
 
     Returns
     -------
@@ -49,8 +52,11 @@ def write_benchmark(runs: Sequence[Run], folder: Path, preset: str) -> tuple[Pat
         "benchmark.md": benchmark_markdown(runs, rows, compared, preset),
         "benchmark.html": benchmark_page("Benchmark", about(runs, preset), runs, rows, compared),
     }
-    if robust := robust_records([run for run in runs if not run.error]):
+    sound = [run for run in runs if not run.error]
+    if robust := robust_records(sound):
         texts["robustness.csv"] = _csv(robust)
+    if falls := fall_charts(sound):
+        texts["robustness.svg"] = standalone(falls[0][0], CHART_STYLE)
     written = []
     for name, text in texts.items():
         with written_whole(folder / name) as temporary:

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.errors import CategoryError
 from core.evaluation.benchmark.comparison import Compared
+from core.evaluation.benchmark.falls import fall_charts
 from core.evaluation.benchmark.runs import Run
 from core.evaluation.benchmark.summary import Row
 from core.evaluation.benchmark.tables import (
@@ -17,17 +18,11 @@ from core.evaluation.benchmark.tables import (
     failures,
     main_cells,
     robust_cells,
-    robust_records,
 )
 from core.evaluation.curves import Curve, roc_curve
 from core.evaluation.metrics import part_ranking
 from core.evaluation.reports.charts import Line, line_chart
 from core.evaluation.reports.markup import document, figure, table
-from core.evaluation.results import metric_title
-from core.synthesis.scan_alterations import KINDS, AlterationKind
-
-_LOWEST = 0.4
-"""Of areas under ROC curves in charts: chance is 0.5."""
 
 
 def benchmark_page(
@@ -46,7 +41,7 @@ def benchmark_page(
         body += [
             "<h2>Robustness</h2>",
             "<p>Models trained on scans as they are, judged on altered ones.</p>",
-            f'<div class="charts">{"".join(_falls(sound))}</div>',
+            *(figure(chart, caption) for chart, caption in fall_charts(sound)),
             table(*robust_cells(sound)),
         ]
     if failed := failures(runs):
@@ -90,45 +85,3 @@ def _part_line(run: Run) -> Line | None:
 def _point_line(run: Run) -> Line | None:
     curve = run.evaluation["curves"].get("p_roc")
     return None if curve is None else Line(run.pipeline, Curve(np.array(curve["x"]), np.array(curve["y"])))
-
-
-def _falls(runs: Sequence[Run]) -> list[str]:
-    """For each alteration a chart of the mean over categories, one line a pipeline."""
-    records = robust_records(runs)
-    figures = []
-    for kind in KINDS:
-        own = [one for one in records if one["kind"] == kind.key]
-        levels = [kind.none, *(level for level in kind.levels if any(one["level"] == level for one in own))]
-        levels.sort(reverse=kind.none > 0)
-        for metric in ("o_auroc", "p_auroc"):
-            lines = _lines(own, kind, levels, metric)
-            if lines:
-                places = [(float(i), f"{level:.3g}") for i, level in enumerate(levels)]
-                chart = line_chart(
-                    f"{kind.title}: {metric_title(metric)}",
-                    kind.level_title,
-                    metric_title(metric),
-                    lines,
-                    x_end=float(len(levels) - 1),
-                    y_start=_LOWEST,
-                    places=places,
-                )
-                figures.append(figure(chart, f"{kind.title}: mean {metric_title(metric)} over the categories."))
-    return figures
-
-
-def _lines(
-    records: Sequence[dict[str, object]], kind: AlterationKind, levels: Sequence[float], metric: str
-) -> list[Line]:
-    lines = []
-    for pipeline in dict.fromkeys(str(one["pipeline"]) for one in records):
-        x, y = [], []
-        for i, level in enumerate(levels):
-            values = [one[metric] for one in records if one["pipeline"] == pipeline and one["level"] == level]
-            known = [value for value in values if isinstance(value, float)]
-            if known:
-                x.append(float(i))
-                y.append(float(np.mean(known)))
-        if len(x) > 1:
-            lines.append(Line(pipeline, Curve(np.array(x), np.array(y))))
-    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.evaluation.benchmark.comparison import Compared
 from core.evaluation.benchmark.jobs import titled
@@ -82,9 +83,9 @@ def robust_cells(runs: Sequence[Run]) -> Cells:
     return ("alteration", "category", "pipeline", "as it is", "O-AUROC / P-AUROC by level"), found
 
 
-def robust_records(runs: Sequence[Run]) -> list[dict[str, object]]:
+def robust_records(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One record a run, alteration and level, for the CSV; the level of unaltered scans first."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     for run in runs:
         for kind in KINDS:
             levels = [one for one in run.robustness if one["kind"] == kind.key and one["possible"]]

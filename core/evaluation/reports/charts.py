@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from math import floor, log10
+from math import ceil, floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from core.evaluation.curves import Curve
 _WIDTH, _HEIGHT = 420.0, 330.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 14.0, 46.0
 _TALL = f'height="{_HEIGHT - _TOP - _BOTTOM}"'
+_CAPTION = 22.0
 _BINS = 36
 _STYLES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _WIDE = 30.0
@@ -41,13 +42,16 @@ def line_chart(
     x_end: float = 1.0,
     y_start: float = 0.0,
     places: Sequence[tuple[float, str]] = (),
+    legend: bool = True,
 ) -> str:
-    """Up to eight curves with y from ``y_start`` to 1 and x from 0 to ``x_end``, with a legend.
+    """Up to eight curves with y from ``y_start`` to 1 and x from 0 to ``x_end``.
 
     Parameters
     ----------
     places : sequence of (float, str)
         What stands at which x, instead of round numbers.
+    legend : bool
+        Name them in the lower right corner, which ROC curves leave free.
 
     Returns
     -------
@@ -60,14 +64,52 @@ def line_chart(
     for line, style in zip(lines, _STYLES, strict=False):
         points = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in zip(line.curve.x, line.curve.y, strict=True))
         parts.append(f'<polyline class="{style}" points="{points}"/>')
-    y = frame.y(y_start) - 12.0 - 16.0 * (len(lines[: len(_STYLES)]) - 1)
-    for line, style in zip(lines, _STYLES, strict=False):
-        x = frame.x(x_end) - 8.0
-        parts.append(
-            f'<text class="legend {style}" x="{x:.1f}" y="{y:.1f}" text-anchor="end">{escape(line.name)}</text>'
-        )
-        y += 16.0
+    if legend:
+        x, y = frame.x(x_end) - 8.0, frame.y(y_start) - 12.0 - 16.0 * (len(lines[: len(_STYLES)]) - 1)
+        for line, style in zip(lines, _STYLES, strict=False):
+            parts.append(
+                f'<text class="legend {style}" x="{x:.1f}" y="{y:.1f}" text-anchor="end">{escape(line.name)}</text>'
+            )
+            y += 16.0
     return _svg(title, parts)
+
+
+def sheet(title: str, charts: Sequence[tuple[str, str]], names: Sequence[str], *, columns: int = 3) -> str:
+    """Several charts of the same curves side by side, each below its caption, with one legend after the last.
+
+    Parameters
+    ----------
+    charts : sequence of (str, str)
+        Caption and ``svg`` element.
+    names : sequence of str
+        Of the curves, in the order of the charts' lines.
+
+    Returns
+    -------
+    str
+        An ``svg`` element.
+    """
+    cell = _HEIGHT + _CAPTION
+    rows = ceil((len(charts) + 1) / columns)
+    wide, tall = columns * _WIDTH, rows * cell
+    parts = [f'<rect class="page" width="{wide:g}" height="{tall:g}"/>']
+    corners = [((i % columns) * _WIDTH, (i // columns) * cell) for i in range(len(charts) + 1)]
+    for (caption, chart), (x, y) in zip(charts, corners, strict=False):
+        parts.append(f'<text class="caption" x="{x + _LEFT:g}" y="{y + _CAPTION - 4:g}">{escape(caption)}</text>')
+        at = f'<svg x="{x:g}" y="{y + _CAPTION:g}" width="{_WIDTH:g}" height="{_HEIGHT:g}"'
+        parts.append(chart.replace("<svg", at, 1))
+    x, y = corners[-1][0] + _LEFT, corners[-1][1] + _CAPTION + _TOP + 16.0
+    for name, style in zip(names, _STYLES, strict=False):
+        parts.append(f'<polyline class="{style}" points="{x:g},{y - 4:g} {x + 44:g},{y - 4:g}"/>')
+        parts.append(f'<text class="legend {style}" x="{x + 54:g}" y="{y:g}">{escape(name)}</text>')
+        y += 22.0
+    return _svg(title, parts, wide, tall)
+
+
+def standalone(chart: str, style: str) -> str:
+    """A chart as a file of its own, with the style that its page would give it."""
+    own = '<svg xmlns="http://www.w3.org/2000/svg"'
+    return chart.replace("<svg", own, 1).replace("<title>", f"<style>{style}</style><title>", 1) + "\n"
 
 
 def score_histogram(
@@ -198,9 +240,9 @@ def _short(value: float) -> str:
     return f"{value + 0.0:.4g}"  # no -0
 
 
-def _svg(title: str, parts: Sequence[str]) -> str:
+def _svg(title: str, parts: Sequence[str], wide: float = _WIDTH, tall: float = _HEIGHT) -> str:
     body = "".join(parts)
     return (
-        f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {wide:g} {tall:g}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{body}</svg>"
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from core.datasets.category import Category, ScanEntry
 from core.evaluation.benchmark.comparison import compare
+from core.evaluation.benchmark.falls import fall_charts
 from core.evaluation.benchmark.files import benchmark_markdown, write_benchmark
 from core.evaluation.benchmark.jobs import data_digest
 from core.evaluation.benchmark.robustness import Alteration, altered_category
@@ -123,6 +126,36 @@ def test_robustness_is_told_level_by_level() -> None:
     level |= {"aupro_30": None, "good": 4, "good_rejected": 2, "defective": 4, "defects_found": 3, "failed": 0}
     cells = robust_cells([run(robustness=[level, level | {"kind": "pose", "level": 30.0, "possible": False}])])[1]
     assert cells == [("Noise", "bracket", "sca", "0.800 / 0.900", "0.005: 0.600 / –")]
+
+
+def falling(category: str, levels: Sequence[float], values: Sequence[float]) -> Run:
+    at = {"kind": "pose", "possible": True, "p_auroc": None, "aupro_30": None, "failed": 0}
+    at |= {"good": 4, "good_rejected": 2, "defective": 4, "defects_found": 3}
+    return run(category, robustness=[at | {"level": x, "o_auroc": y} for x, y in zip(levels, values, strict=True)])
+
+
+def drawn(charts: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+    """The caption of each chart, and of how many points its lines are."""
+    sheet = ElementTree.fromstring(charts[0][0])
+    captions = [text.text or "" for text in sheet.iter("text") if text.get("class") == "caption"]
+    counts = [len(line.get("points", "").split()) for chart in sheet.iter("svg") for line in chart.findall("polyline")]
+    return list(zip(captions, counts[-len(captions) :], strict=True))
+
+
+def test_falls_are_drawn_as_means_of_categories_that_fall_at_the_same_levels() -> None:
+    alike = [falling("a", (90.0, 180.0), (0.7, 0.6)), falling("b", (90.0, 180.0), (0.6, 0.5))]
+    assert drawn(fall_charts(alike)) == [("Pose", 3)]
+    apart = [*alike, falling("c", (30.0, 90.0, 180.0), (0.7, 0.6, 0.5))]
+    assert drawn(fall_charts(apart)) == [("Pose, a, b", 3), ("Pose, c", 4)]
+    assert fall_charts([run()]) == []
+
+
+def test_robustness_has_files_of_its_own(tmp_path: Path) -> None:
+    write_benchmark([falling("a", (90.0, 180.0), (0.7, 0.6))], tmp_path, "fast")
+    picture = ElementTree.parse(tmp_path / "robustness.svg").getroot()
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "--good" in (picture.findtext("{http://www.w3.org/2000/svg}style") or "")
+    assert (tmp_path / "robustness.csv").is_file()
 
 
 def test_a_run_reads_back_and_a_damaged_file_is_none(tmp_path: Path) -> None:
