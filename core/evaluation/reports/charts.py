@@ -5,6 +5,7 @@ Classes: ``first`` to ``eighth`` line, ``good`` and ``bad`` bars, ``axis``, ``ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from core.evaluation.curves import Curve
 
 _WIDTH, _HEIGHT = 420.0, 330.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 14.0, 46.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 18.0, 14.0, 46.0
 _TALL = f'height="{_HEIGHT - _TOP - _BOTTOM}"'
 _CAPTION = 22.0
 _BINS = 36
@@ -96,8 +97,8 @@ def sheet(title: str, charts: Sequence[tuple[str, str]], names: Sequence[str], *
     corners = [((i % columns) * _WIDTH, (i // columns) * cell) for i in range(len(charts) + 1)]
     for (caption, chart), (x, y) in zip(charts, corners, strict=False):
         parts.append(f'<text class="caption" x="{x + _LEFT:g}" y="{y + _CAPTION - 4:g}">{escape(caption)}</text>')
-        at = f'<svg x="{x:g}" y="{y + _CAPTION:g}" width="{_WIDTH:g}" height="{_HEIGHT:g}"'
-        parts.append(chart.replace("<svg", at, 1))
+        inside = re.sub(r"^<svg [^>]*>|</svg>$", "", chart)
+        parts.append(f'<g transform="translate({x:g} {y + _CAPTION:g})">{inside}</g>')
     x, y = corners[-1][0] + _LEFT, corners[-1][1] + _CAPTION + _TOP + 16.0
     for name, style in zip(names, _STYLES, strict=False):
         parts.append(f'<polyline class="{style}" points="{x:g},{y - 4:g} {x + 44:g},{y - 4:g}"/>')
