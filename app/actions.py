@@ -183,7 +183,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "&Reset thresholds to calibrated"),
         keys=("Ctrl+0",),
         icon="reset",
-        when=lambda s: s.thresholds_by_hand,
+        when=lambda s: s.threshold_control.by_hand,
         separated=True,
     ),
     ActionSpec(

@@ -37,8 +37,9 @@ class CategoryRun(QObject):
         super().__init__(session)
         self._session, self._category = session, category
         self._model, self._model_path = model, model_path
+        in_mode = session.threshold_control.in_mode
         self._thresholds = {
-            reduced: session.thresholds_in(model, model_path, _LACKING if reduced else "") for reduced in (False, True)
+            reduced: in_mode(model, model_path, _LACKING if reduced else "") for reduced in (False, True)
         }
         self._reduced = session.reduced_mode.allowed(model_path)
         self._left = 0

@@ -11,6 +11,7 @@ from PySide6.QtGui import QUndoCommand
 if TYPE_CHECKING:
     from app.kept import Document
     from app.session import Session
+    from app.threshold_control import ThresholdControl
     from core.inspection.thresholds import Thresholds
 
 _THRESHOLDS_ID = 1
@@ -21,23 +22,25 @@ def _tr(text: str) -> str:
 
 
 class ChangeThresholds(QUndoCommand):
-    """Other thresholds for a model. The moves of one drag (one ``gesture``) are one step."""
+    """Other thresholds for a model in a mode. The moves of one drag (one ``gesture``) are one step."""
 
-    def __init__(self, session: Session, model: Path, before: Thresholds, after: Thresholds, gesture: int) -> None:
+    def __init__(
+        self, control: ThresholdControl, key: Path, before: Thresholds, after: Thresholds, gesture: int
+    ) -> None:
         super().__init__(_tr("change of thresholds"))
-        self._session, self._model, self._before, self.after, self.gesture = session, model, before, after, gesture
+        self._control, self._key, self._before, self.after, self.gesture = control, key, before, after, gesture
 
     def redo(self) -> None:
-        self._session.put_thresholds(self._model, self.after)
+        self._control.put(self._key, self.after)
 
     def undo(self) -> None:
-        self._session.put_thresholds(self._model, self._before)
+        self._control.put(self._key, self._before)
 
     def id(self) -> int:
         return _THRESHOLDS_ID
 
     def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, ChangeThresholds) or other._model != self._model or other.gesture != self.gesture:
+        if not isinstance(other, ChangeThresholds) or other._key != self._key or other.gesture != self.gesture:
             return False
         self.after = other.after
         return True

@@ -53,7 +53,7 @@ class FirstSteps(QObject):
             self._say(2)
 
     def _changed(self) -> None:
-        if self._step == 2 and self._session.thresholds_by_hand:
+        if self._step == 2 and self._session.threshold_control.by_hand:
             self._say(3)
 
     def _act(self) -> None:

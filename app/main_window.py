@@ -347,7 +347,7 @@ class MainWindow(ViewActions, DialogActions):
         self.session.scans.step(1)
 
     def do_reset_thresholds(self) -> None:
-        self.session.reset_thresholds()
+        self.session.threshold_control.reset()
 
     def do_cancel(self) -> None:
         job = self.session.jobs.current

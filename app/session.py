@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
@@ -17,7 +17,7 @@ from app import work
 from app.catalog import Catalog
 from app.category_run import CategoryRun
 from app.chunk_verdicts import CHUNK_VERDICTS, verdict_map
-from app.commands import ChangeThresholds, ReplaceResult
+from app.commands import ReplaceResult
 from app.comparison import Comparison
 from app.explaining import Explaining
 from app.failures import Failures
@@ -26,10 +26,10 @@ from app.jobs import Job, Jobs
 from app.kept import KEPT_POINTS, Document, KeptModels, KeptResults
 from app.known_verdicts import Known, KnownVerdicts
 from app.library_commands import DeleteModel, RemoveCategory
-from app.reduced_mode import ReducedMode, Wish, of_threshold_key, threshold_key
+from app.reduced_mode import ReducedMode, Wish
 from app.scans import Scans, first_to_show
 from app.settings import Settings
-from app.threshold_memory import ThresholdMemory
+from app.threshold_control import ThresholdControl
 from app.weight_store import WeightStore
 from app.workshop import Workshop
 from core.datasets.category import Category
@@ -62,6 +62,8 @@ class Session(QObject):
         Opens scans and walks through them.
     workshop : Workshop
         Makes models.
+    threshold_control : ThresholdControl
+        Changes the thresholds in force.
     reduced_mode : ReducedMode
         Whether scans that lack something may be judged without it.
     weights : WeightStore
@@ -132,8 +134,7 @@ class Session(QObject):
         self._document = Document()
         self._kept = KeptResults()
         self._verdicts = KnownVerdicts(history, failures)
-        self._thresholds = ThresholdMemory(settings)
-        self._gesture = 0
+        self.threshold_control = ThresholdControl(self)
         self._refresh = QTimer(self)
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(REFRESH_MS)
@@ -167,13 +168,7 @@ class Session(QObject):
     @property
     def thresholds(self) -> Thresholds | None:
         """The thresholds in force for the chosen model: the user's, else the calibrated ones."""
-        calibrated = None if self.calibration is None else self.calibration.thresholds()
-        return self._thresholds.of(self._threshold_key, calibrated)
-
-    @property
-    def thresholds_by_hand(self) -> bool:
-        """Whether the thresholds in force are others than the calibrated ones."""
-        return self.calibration is not None and self.thresholds != self.calibration.thresholds()
+        return self.threshold_control.now
 
     @property
     def lacking(self) -> str:
@@ -188,10 +183,6 @@ class Session(QObject):
     def calibration(self) -> Calibration | None:
         """Of the chosen model, in the mode that judges the open scan."""
         return None if self.model is None else self.model.calibration_for(self.lacking)
-
-    @property
-    def _threshold_key(self) -> Path | None:
-        return None if self.model_path is None else threshold_key(self.model_path, bool(self.lacking))
 
     @property
     def can_inspect(self) -> bool:
@@ -371,11 +362,6 @@ class Session(QObject):
             raise ScanError("There is no category with a model to inspect", "Open a category and train a model for it")
         CategoryRun(self, self.category, self.model, self.model_path).start()
 
-    def thresholds_in(self, model: Model, path: Path, lacking: str) -> Thresholds:
-        """The thresholds in force for a model's scans that lack this, or nothing."""
-        calibrated = model.calibration_for(lacking).thresholds()
-        return self._thresholds.of(threshold_key(path, bool(lacking)), calibrated) or calibrated
-
     def verdict_of(self, path: Path) -> Verdict | None:
         """The verdict of the chosen model on a scan, from this run or the history."""
         known = self.known_of(path)
@@ -402,49 +388,10 @@ class Session(QObject):
         self.problems[entry.path] = str(error)
         self.verdict_changed.emit(entry.path)
 
-    # -- thresholds
-
-    def begin_gesture(self) -> int:
-        """A number for the changes that are to be undone together, such as one drag."""
-        self._gesture += 1
-        return self._gesture
-
-    def change_thresholds(self, gesture: int | None = None, **changes: Any) -> None:
-        """Take other thresholds; undoable. Changes of the same ``gesture`` are one step."""
-        before, key = self.thresholds, self._threshold_key
-        if before is None or key is None:
-            return
-        after = before.replaced(**changes)
-        if after != before:
-            step = self.begin_gesture() if gesture is None else gesture
-            self.undo_stack.push(ChangeThresholds(self, key, before, after, step))
-
-    def thresholds_of(self, model: Path, calibrated: Thresholds) -> Thresholds:
-        """The thresholds in force for any model, open or not."""
-        return self._thresholds.of(model, calibrated) or calibrated
-
-    def change_thresholds_of(self, model: Path, calibrated: Thresholds, **changes: Any) -> None:
-        """Take other thresholds for any model, open or not; undoable."""
-        before = self.thresholds_of(model, calibrated)
-        after = before.replaced(**changes)
-        if after != before:
-            self.undo_stack.push(ChangeThresholds(self, model, before, after, self.begin_gesture()))
-
-    def reset_thresholds(self) -> None:
-        """Back to the calibrated ones; undoable."""
-        if self.calibration is not None:
-            self.change_thresholds(**dataclasses.asdict(self.calibration.thresholds()))
-
-    def put_thresholds(self, key: Path, thresholds: Thresholds) -> None:
-        """Behind the undoable change: these are in force for a model in a mode, the inspection follows."""
-        model, reduced = of_threshold_key(key)
-        loaded = self.models.find(model)
-        calibration = None if loaded is None else loaded.reduced if reduced else loaded.calibration
-        self._thresholds.put(key, thresholds, None if calibration is None else calibration.thresholds())
-        if key == self._threshold_key:
-            self.thresholds_changed.emit()
-            if not self._refresh.isActive():  # at most one pending
-                self._refresh.start()
+    def refresh_soon(self) -> None:
+        """The thresholds were changed: the inspection follows at the next refresh."""
+        if not self._refresh.isActive():  # at most one pending
+            self._refresh.start()
 
     def flush(self) -> None:
         """Bring the inspection up to date now instead of at the next refresh."""

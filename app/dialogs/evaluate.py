@@ -294,7 +294,9 @@ class EvaluateDialog(QDialog):
         self._session.models.put(path, model, self._session.model_path)  # opening a part needs it at once
         self._say("")
         self.show_report.setVisible(False)
-        self.results.show_evaluated(evaluated, self._session.thresholds_of(_key(evaluated), evaluated.calibrated))
+        self.results.show_evaluated(
+            evaluated, self._session.threshold_control.of(_key(evaluated), evaluated.calibrated)
+        )
         self.pages.setCurrentIndex(_RESULTS)
         self._grow()
         self.back.setVisible(True)
@@ -319,13 +321,16 @@ class EvaluateDialog(QDialog):
     def _show_in_force(self, *_: object) -> None:
         evaluated = self.results.evaluated
         if evaluated is not None:
-            self.results.set_in_force(self._session.thresholds_of(_key(evaluated), evaluated.calibrated))
+            self.results.set_in_force(self._in_force(evaluated))
+
+    def _in_force(self, evaluated: Evaluated) -> Thresholds:
+        return self._session.threshold_control.of(_key(evaluated), evaluated.calibrated)
 
     def _use(self, thresholds: Thresholds) -> None:
         evaluated = self.results.evaluated
         if evaluated is None:
             return
-        self._session.change_thresholds_of(
+        self._session.threshold_control.change_of(
             _key(evaluated), evaluated.calibrated, part=thresholds.part, guard=thresholds.guard
         )
         text = (

@@ -180,7 +180,7 @@ class InspectPanel(Panel):
         if inspection is None and session.lacking:
             text = self.tr("The scan has {lacking}, which the model was trained with: it can be judged by shape alone.")
             notes.append(text.format(lacking=session.lacking))
-        if session.thresholds_by_hand:
+        if session.threshold_control.by_hand:
             notes.append(self.tr("The thresholds were changed by hand; calibrated ones: Reset."))
         if inspection is not None:
             notes.extend(f"⚠ {note}" for note in inspection.scores.notes)

@@ -179,7 +179,7 @@ class ThresholdsPanel(Panel):
         thresholds = self._session.thresholds
         for widget in (self.point, self.part, self.guard, self.min_points, self.min_slider, self.min_area):
             widget.setEnabled(thresholds is not None)
-        self.reset.setEnabled(self._session.thresholds_by_hand)
+        self.reset.setEnabled(self._session.threshold_control.by_hand)
         best = None if self._calibration is None else self._calibration.best_f1_point
         self.best.setEnabled(best is not None and thresholds is not None and thresholds.point != best)
         self.histogram.set_threshold(None if thresholds is None else thresholds.point)
@@ -309,14 +309,14 @@ class ThresholdsPanel(Panel):
         self.min_area.valueChanged.connect(guarded(lambda value: self._type("min_area", float(value))))
         self.min_points.valueChanged.connect(guarded(lambda value: self._type("min_points", int(value))))
         self.min_slider.valueChanged.connect(guarded(lambda v: self._type("min_points", points_of(int(v)))))
-        self.reset.clicked.connect(guarded(session.reset_thresholds))
+        self.reset.clicked.connect(guarded(session.threshold_control.reset))
         self.best.clicked.connect(guarded(self._take_best))
         self.logarithmic.toggled.connect(guarded(self._toggle_log))
 
     def _drag(self, name: str, value: float) -> None:
         if not self._gesture:
-            self._gesture = self._session.begin_gesture()
-        self._session.change_thresholds(self._gesture, **{name: value})
+            self._gesture = self._session.threshold_control.begin_gesture()
+        self._session.threshold_control.change(self._gesture, **{name: value})
 
     def _release(self, name: str, value: float) -> None:
         self._drag(name, value)
@@ -328,15 +328,15 @@ class ThresholdsPanel(Panel):
         now = time.monotonic()
         last, at = self._last
         if last != name or now - at > _BURST:
-            self._typed = self._session.begin_gesture()
+            self._typed = self._session.threshold_control.begin_gesture()
         self._last = (name, now)
-        self._session.change_thresholds(self._typed, **{name: value})
+        self._session.threshold_control.change(self._typed, **{name: value})
 
     _typed = 0
 
     def _take_best(self) -> None:
         if self._calibration is not None and self._calibration.best_f1_point is not None:
-            self._session.change_thresholds(point=self._calibration.best_f1_point)
+            self._session.threshold_control.change(point=self._calibration.best_f1_point)
 
     def _toggle_log(self, on: bool) -> None:
         self._session.settings.log_counts = on

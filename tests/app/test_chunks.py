@@ -52,10 +52,10 @@ def test_the_table_lists_every_chunk_with_its_verdict(window: Any) -> None:
 
 def test_verdicts_follow_the_part_threshold(window: Any) -> None:
     session = window.session
-    session.change_thresholds(part=1e6, guard=0.0)
+    session.threshold_control.change(part=1e6, guard=0.0)
     session.flush()
     assert window.chunks.summary.text() == "5 chunks: 0 rejected, 0 for review"
-    session.change_thresholds(part=-1.0)
+    session.threshold_control.change(part=-1.0)
     session.flush()
     assert window.chunks.summary.text() == "5 chunks: 5 rejected, 0 for review"
 
@@ -67,7 +67,7 @@ def test_the_map_of_verdicts_names_them_and_follows(window: Any) -> None:
     assert field.names == ("accept", "review", "reject")
     worst = int(np.argmax(session.inspection.scores.chunks.scores))
     assert (field.values[worst * CHUNK : (worst + 1) * CHUNK] == 2).all()
-    session.change_thresholds(part=1e6, guard=0.0)
+    session.threshold_control.change(part=1e6, guard=0.0)
     session.flush()
     assert not window.viewer.last("set_field").values.any(), "now all are accepted"
 

@@ -170,8 +170,8 @@ def test_scans_without_the_image_can_be_evaluated_by_shape_alone(lacking: Module
     assert results.evaluated.calibrated == model.reduced.thresholds() == results.thresholds
     assert not results.evaluated.evaluation.failures
     dialog._use(results.thresholds.replaced(part=123.0))
-    assert session.thresholds_in(model, session.model_path, "no RGB image").part == 123.0
-    assert session.thresholds_in(model, session.model_path, "") == model.calibration.thresholds()
+    assert session.threshold_control.in_mode(model, session.model_path, "no RGB image").part == 123.0
+    assert session.threshold_control.in_mode(model, session.model_path, "") == model.calibration.thresholds()
     assert "by shape alone" in dialog.said.text()
 
 
@@ -421,7 +421,7 @@ def test_a_closed_dialog_follows_nothing(results: Any, dialog: Any, window: Any,
     qtbot.waitUntil(lambda: window.dialog(EvaluateDialog) is None)
     qtbot.wait(5)
     session.catalog.refresh()
-    session.change_thresholds(part=session.thresholds.part * 2)
+    session.threshold_control.change(part=session.thresholds.part * 2)
     session.choose_model(None)
     session.choose_model(path)
     idle(session)

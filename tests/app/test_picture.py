@@ -154,7 +154,7 @@ def test_it_follows_map_mode_and_threshold(window: Any) -> None:
     window.do_mode_mask()
     shown = view.layer.image[..., 3] > 0
     assert int(shown.sum()) == int((session.inspection.defects.ids > 0).sum())
-    session.change_thresholds(point=session.thresholds.point * 4)
+    session.threshold_control.change(point=session.thresholds.point * 4)
     session.flush()
     assert int((view.layer.image[..., 3] > 0).sum()) == int((session.inspection.defects.ids > 0).sum())
     window.do_mode_rgb()

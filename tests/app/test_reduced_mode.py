@@ -70,9 +70,9 @@ def test_each_mode_keeps_its_own_thresholds(window: Any, idle: Idle) -> None:
     window.dialog(Question).yes.click()
     idle(session)
     full = session.model.calibration.thresholds()
-    session.change_thresholds(part=123.0)
+    session.threshold_control.change(part=123.0)
     assert session.thresholds.part == 123.0
-    assert session.thresholds_in(session.model, session.model_path, "") == full
+    assert session.threshold_control.in_mode(session.model, session.model_path, "") == full
     session.undo_stack.undo()
     assert session.thresholds == session.model.reduced.thresholds()
 

@@ -63,16 +63,16 @@ def test_verdicts_of_an_earlier_run_come_from_the_history(inspected: Any) -> Non
 def test_thresholds_follow_at_once_and_undo(inspected: Any, qtbot: QtBot) -> None:
     calibrated = inspected.thresholds
     scores = inspected.inspection.scores
-    inspected.change_thresholds(part=scores.object * 2)
+    inspected.threshold_control.change(part=scores.object * 2)
     inspected.flush()
     assert inspected.inspection.verdict is Verdict.ACCEPT
     assert inspected.inspection.scores is scores, "nothing is scored again"
-    assert inspected.thresholds_by_hand
+    assert inspected.threshold_control.by_hand
     inspected.undo_stack.undo()
     inspected.flush()
     assert inspected.thresholds == calibrated
     assert inspected.inspection.verdict is Verdict.REJECT
-    assert not inspected.thresholds_by_hand
+    assert not inspected.threshold_control.by_hand
     inspected.undo_stack.redo()
     inspected.flush()
     assert inspected.inspection.verdict is Verdict.ACCEPT
@@ -82,9 +82,9 @@ def test_one_drag_is_one_undo_step_and_one_pending_refresh(inspected: Any, qtbot
     before, steps = inspected.thresholds, inspected.undo_stack.count()
     seen: list[int] = []
     inspected.inspection_changed.connect(lambda: seen.append(1))
-    gesture = inspected.begin_gesture()
+    gesture = inspected.threshold_control.begin_gesture()
     for value in np.linspace(1, 5, 200):
-        inspected.change_thresholds(gesture, point=float(value))
+        inspected.threshold_control.change(gesture, point=float(value))
     assert inspected.undo_stack.count() == steps + 1
     qtbot.waitUntil(lambda: bool(seen), timeout=30_000)
     assert len(seen) == 1, "two hundred moves within one refresh are one new inspection"
@@ -94,26 +94,26 @@ def test_one_drag_is_one_undo_step_and_one_pending_refresh(inspected: Any, qtbot
 
 
 def test_mask_is_exactly_the_points_above_the_threshold(inspected: Any) -> None:
-    inspected.change_thresholds(point=3.0, min_points=1)
+    inspected.threshold_control.change(point=3.0, min_points=1)
     inspected.flush()
     assert np.array_equal(inspected.inspection.defects.mask, inspected.inspection.scores.points > 3.0)
 
 
 def test_reset_brings_the_calibrated_thresholds_back(inspected: Any) -> None:
-    inspected.change_thresholds(point=1.0, part=2.0, min_points=77, min_area=3.0)
-    inspected.reset_thresholds()
+    inspected.threshold_control.change(point=1.0, part=2.0, min_points=77, min_area=3.0)
+    inspected.threshold_control.reset()
     assert inspected.thresholds == inspected.model.calibration.thresholds()
 
 
 def test_thresholds_by_hand_hold_for_the_next_scan_and_the_next_run(
     inspected: Any, idle: Callable[[Any], None]
 ) -> None:
-    inspected.change_thresholds(part=123.0)
+    inspected.threshold_control.change(part=123.0)
     inspected.scans.open(entry_of(inspected, "good/000"))
     idle(inspected)
     assert inspected.thresholds.part == 123.0
     assert inspected.settings.thresholds[str(inspected.model_path)]["part"] == 123.0
-    inspected.reset_thresholds()
+    inspected.threshold_control.reset()
     assert str(inspected.model_path) not in inspected.settings.thresholds
 
 

@@ -56,7 +56,7 @@ def test_first_start_inspect_drag_undo_pick_and_close(demo: None, qtbot: QtBot, 
 
     marked = int(session.inspection.defects.mask.sum()) if session.inspection is not None else 0
     assert session.thresholds is not None
-    session.change_thresholds(point=session.thresholds.point / 2)
+    session.threshold_control.change(point=session.thresholds.point / 2)
     session.flush()
     assert session.inspection is not None
     assert int(session.inspection.defects.mask.sum()) > marked

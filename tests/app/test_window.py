@@ -102,7 +102,7 @@ def test_spin_boxes_move_the_verdict(judged: Any, qtbot: QtBot) -> None:
 
 def test_live_counts_are_those_of_the_calibration(judged: Any) -> None:
     scores = judged.session.model.calibration.part_scores
-    judged.session.change_thresholds(part=float(scores[-4]), guard=0.0)
+    judged.session.threshold_control.change(part=float(scores[-4]), guard=0.0)
     assert judged.thresholds.effect.text().startswith("3 of 24 good parts would be rejected")
 
 
@@ -180,7 +180,7 @@ def test_choosing_a_defect_flies_to_it_and_copies(judged: Any, qtbot: QtBot) -> 
 
 def test_a_chosen_defect_stays_chosen_while_the_threshold_moves(judged: Any) -> None:
     judged.do_next_defect()
-    judged.session.change_thresholds(point=judged.session.thresholds.point * 0.9)
+    judged.session.threshold_control.change(point=judged.session.thresholds.point * 0.9)
     judged.session.flush()
     assert len(judged.defects.selected) == 1
 
@@ -407,7 +407,7 @@ def test_guide_leads_through_the_first_steps(window: Any, idle: Idle) -> None:
     window.guide.act.click()
     idle(window.session)
     assert "Drag the line" in window.guide.text
-    window.session.change_thresholds(point=1.0)
+    window.session.threshold_control.change(point=1.0)
     assert "Undo" in window.guide.text
     window.guide.dismiss.click()
     assert not window.guide.isVisible()
