@@ -28,6 +28,10 @@ _FINE, _COARSE = 20_000, 2_000
 """Points that a cloud is thinned to for the last refinement and for the search of the pose."""
 _DENSE = 8_000
 """Points of the scan that decide between poses and take part in the last refinement."""
+_SYMMETRIES = 64
+"""Most turns that are tried to tell a part from itself turned, identity among them."""
+_TURNS = 3
+"""How often the best pose so far is turned by them: they need not hold each turn that follows from two of them."""
 _FEATURE_STEPS = 5.0
 """Radius of the FPFH in steps of the coarse cloud (facts: 2.5 mm at a voxel of 0.5 mm)."""
 
@@ -96,7 +100,7 @@ class Reference:
         base = distinct(np.stack([np.eye(4), *found]), some, 3.0 * step, 16)
         # A gear turned over and turned on: symmetries after one another are symmetries.
         products = np.concatenate([base, *(base @ one for one in base[1:])])
-        products = distinct(_likely(some, products, self.coarse, 2.0 * step, 0.5), some, 3.0 * step, 41)
+        products = distinct(_likely(some, products, self.coarse, 2.0 * step, 0.5), some, 3.0 * step, _SYMMETRIES)
         return np.stack([p for p in products if np.abs(moved(some, p) - some).max() > step] or [np.eye(4)])
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -252,28 +256,38 @@ def _best(source: Surface, dense: Array, reference: Reference, starts: Array, an
             pose = refine(some, coarse, pose, reach, 10, 3e-2 * step)
         tried.append(pose)
     finalists = _ranked(tried, source, coarse, step)[:3]
-    if any_pose and len(reference.symmetries):
-        turned = [refine(few, coarse, turn @ finalists[0], 5.0 * step, 6, 3e-2 * step) for turn in reference.symmetries]
-        for pose in _ranked(turned, source, coarse, step)[:6]:
-            finalists.append(refine(some, coarse, pose, 3.0 * step, 10, 3e-2 * step))
-    finalists = list(distinct(np.stack(finalists), few, step, len(finalists)))
-    if len(finalists) == 1:
-        return finalists[0]
     # Between nearly equal poses small features decide, such as a keyway: these need the dense points.
+    surface, many, loose = reference.surface, _every(dense, 1500), _every(dense, 300)
     back = Surface.of(dense, np.zeros_like(dense))
-    close = []
-    for i, pose in enumerate(finalists):
-        pose = refine(_every(dense, 1500), reference.surface, pose, 2.0 * step, 10, 1e-2 * step)
-        finalists[i] = pose
-        forth = _closeness(dense, pose[None], reference.surface, step)[0]
-        close.append(
-            forth + 0.5 * _closeness(_every(reference.surface.points, 5000), _inverse(pose)[None], back, step)[0]
-        )
-    return finalists[int(np.argmax(close))]
+
+    def covering(pose: Array) -> float:
+        forth = _closeness(dense, pose[None], surface, step)[0]
+        return float(forth + 0.5 * _closeness(_every(surface.points, 5000), _inverse(pose)[None], back, step)[0])
+
+    found = list(distinct(np.stack(finalists), few, step, 3))
+    if len(found) > 1 or (any_pose and len(reference.symmetries)):
+        found = [refine(many, surface, pose, 2.0 * step, 10, 1e-2 * step) for pose in found]
+    best = max(found, key=covering) if len(found) > 1 else found[0]
+    for _ in range(_TURNS if any_pose else 0):
+        turned = _closest(loose, reference.symmetries @ best, surface, step, 16)
+        turned = np.stack([refine(loose, surface, pose, 2.0 * step, 6, 1e-2 * step) for pose in turned])
+        turned = _closest(many, turned, surface, step, 4)
+        others = [refine(many, surface, pose, 2.0 * step, 10, 1e-2 * step) for pose in turned]
+        better = max([best, *others], key=covering)
+        if len(distinct(np.stack([best, better]), few, step, 2)) == 1:
+            break
+        best = better
+    return best
 
 
 def _ranked(poses: list[Array], source: Surface, target: Surface, step: float) -> list[Array]:
     return sorted(poses, key=lambda pose: -_likeness(source, target, pose, 2.0 * step))
+
+
+def _closest(points: Array, poses: Array, target: Surface, reach: float, count: int) -> Array:
+    """The ``count`` of ``poses`` that lay ``points`` closest to ``target``, best first."""
+    chosen: Array = poses[np.argsort(-_closeness(points, poses, target, reach), kind="stable")[:count]]
+    return chosen
 
 
 def _likely(points: Array, poses: Array, target: Surface, reach: float, least: float) -> Array:
