@@ -146,6 +146,10 @@ class ConsensusPipeline(Pipeline):
             If no member can judge it: what the first one said.
         Cancelled
         """
+        return self.score_knowing(scan, {}, progress)
+
+    def score_knowing(self, scan: Scan, known: Mapping[int, Scores], progress: Progress) -> Scores:
+        """``score`` where some members' scores are at hand already: ``known``, by their places in the jury."""
         jury = self.jury
         said: dict[int, Scores] = {}
         refused: dict[int, NominalError] = {}
@@ -155,7 +159,7 @@ class ConsensusPipeline(Pipeline):
             step = progress.part(m * share, (m + 1) * share, f"{jury.titles[m]} ({m + 1} of {count})")
             step.update(0.0, "")
             try:
-                said[m] = member.pipeline.score(scan, step)
+                said[m] = known[m] if m in known else member.pipeline.score(scan, step)
             except NominalError as error:
                 refused[m] = error
         if not said:
@@ -165,18 +169,6 @@ class ConsensusPipeline(Pipeline):
         self._last = (weakref.ref(scan), surprises)
         progress.update(1.0, "Done")
         return scores
-
-    def together(self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]) -> Scores:
-        """What the members make of a scan together, from what each has said of it.
-
-        Parameters
-        ----------
-        said : mapping of int to Scores
-            By the members' places in the jury; one at least.
-        refused : mapping of int to NominalError
-            Why the others said nothing.
-        """
-        return self._combined(said, refused)[0]
 
     def _combined(
         self, said: Mapping[int, Scores], refused: Mapping[int, NominalError]

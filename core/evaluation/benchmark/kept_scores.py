@@ -19,7 +19,7 @@ from core.files import written_whole
 from core.progress import Progress
 from core.scan import Scan
 from core.scores import Scores
-from core.workflow import Model, score
+from core.workflow import Model
 
 
 class KeptScores:
@@ -59,7 +59,7 @@ class KeptScores:
 def judged_together(consensus: Model, kept: Sequence[KeptScores]) -> Judge:
     """How a consensus judges a scan by what its members said in their own runs.
 
-    Scans that one of them said nothing of are judged anew.
+    A member that said nothing of a scan, or whose file is gone, is asked now.
 
     Parameters
     ----------
@@ -71,12 +71,9 @@ def judged_together(consensus: Model, kept: Sequence[KeptScores]) -> Judge:
     assert isinstance(pipeline, ConsensusPipeline)
 
     def judge(entry: ScanEntry, scan: Scan, progress: Progress) -> tuple[Scores, float]:
-        known = [found for one in kept if (found := one.said(entry, len(scan))) is not None]
-        if len(known) < len(kept):  # one could not judge it, or its file is gone
-            asked = score(consensus, scan, progress)
-            return asked.scores, asked.seconds
         start = time.perf_counter()
-        together = pipeline.together({m: scores for m, (scores, _) in enumerate(known)}, {})
-        return together, sum(seconds for _, seconds in known) + time.perf_counter() - start
+        known = {m: found for m, one in enumerate(kept) if (found := one.said(entry, len(scan))) is not None}
+        scores = pipeline.score_knowing(scan, {m: said for m, (said, _) in known.items()}, progress)
+        return scores, sum(seconds for _, seconds in known.values()) + time.perf_counter() - start
 
     return judge
