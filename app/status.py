@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 from superqt import QElidingLabel
 
@@ -47,7 +47,9 @@ class StatusBar(QStatusBar):
         self.points.setToolTip(self.tr("Points drawn of points measured. Scores and files always have all of them."))
         self.weights.setToolTip(self.tr("Backbone weights that the chosen model was fitted with"))
         self.device.setToolTip(self.tr("Where the numbers are crunched"))
-        for widget in (self.doing, self.bar, self.cancel, self.points, self.weights, self.device):
+        self.doing.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.addPermanentWidget(self.doing, 1)  # as wide as there is room for: it hints at no width of its own
+        for widget in (self.bar, self.cancel, self.points, self.weights, self.device):
             self.addPermanentWidget(widget)
         guarded = session.failures.guarded
         session.jobs.changed.connect(guarded(self.refresh))

@@ -37,7 +37,7 @@ class BlendBar(QFrame):
         self.number = label(wrap=False)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.number.setMinimumWidth(self.number.fontMetrics().horizontalAdvance("100 %") + 2)
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 10, 4)
         row.setSpacing(6)
         row.addWidget(self.measured)
@@ -75,9 +75,19 @@ class BlendBar(QFrame):
         """Lie in the middle of the lower edge, between the axes and the scale bar."""
         view = self._view.geometry()
         width = min(max(round(0.45 * view.width()), _NARROWEST), _WIDEST, max(view.width() - 2 * _MARGIN, 1))
+        worded = width >= self._worded_width()
+        for end in (self.measured, self.reconstructed):  # half words say less than none
+            end.setVisible(worded)
         height = self.sizeHint().height()
         left = view.left() + (view.width() - width) // 2
         self.setGeometry(left, view.bottom() - height - _MARGIN, width, height)
+
+    def _worded_width(self) -> int:
+        ends = (self.measured, self.reconstructed)
+        words = sum(end.sizeHint().width() for end in ends)
+        rest = self.slider.minimumWidth() + self.number.sizeHint().width()
+        margins = self._row.contentsMargins()
+        return words + rest + margins.left() + margins.right() + 3 * self._row.spacing()
 
 
 def _end(text: str) -> QToolButton:

@@ -95,3 +95,4 @@ def test_the_bar_stays_within_the_view(window: Any, idle: Idle, reconstructing: 
         window.resize(width, 700)
         bar, view = window.blend_bar.geometry(), window.viewer.geometry()
         assert view.contains(bar)
+        assert window.blend_bar.measured.isVisibleTo(window) == (width == 1400)  # whole words or none

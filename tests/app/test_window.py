@@ -380,6 +380,11 @@ def test_status_bar_shows_what_runs_and_stops_it(window: Any, stub: ModuleType, 
     assert stub.RUNNING.wait(5)
     qtbot.waitUntil(lambda: window.status.doing.text().startswith("Inspecting"), timeout=30_000)
     assert window.status.cancel.isVisible()
+    window.resize(1600, 900)
+    doing = window.status.doing
+    doing.setText("Inspecting dent/000: a method (2 of 6)")
+    QApplication.processEvents()
+    assert doing.width() > doing.fontMetrics().horizontalAdvance(doing.text())
     assert window.inspect_panel.banner.word == "Inspecting …"
     assert not window.inspect_panel.button.isEnabled()
     qtbot.mouseClick(window.status.cancel, Qt.MouseButton.LeftButton)
