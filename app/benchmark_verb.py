@@ -56,8 +56,9 @@ def _benchmark(options: argparse.Namespace, console: Console) -> int:
     from core.evaluation.benchmark.comparison import compare
     from core.evaluation.benchmark.files import benchmark_markdown, benchmark_record, write_benchmark
     from core.evaluation.benchmark.jobs import Job, chosen_pipelines, find_categories, make_jobs
+    from core.evaluation.benchmark.plan import Plan
     from core.evaluation.benchmark.robustness import ALTERATIONS
-    from core.evaluation.benchmark.runner import Plan, run_jobs
+    from core.evaluation.benchmark.runner import run_jobs
     from core.evaluation.benchmark.runs import Run
     from core.evaluation.benchmark.summary import summarise
     from core.runtime import Runtime

@@ -13,7 +13,7 @@ import pytest
 
 from app.cli import main
 from core import workflow
-from core.evaluation.benchmark import runner
+from core.evaluation.benchmark import work
 from core.formats.ply_writer import write_ply
 from core.pipelines import registry
 
@@ -211,7 +211,7 @@ def test_a_stop_among_alterations_costs_one_of_them(
     trainings: Counted, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[str] = []
-    whole = runner.robustness
+    whole = work.robustness
 
     def stopped(model: Any, category: Any, alteration: Any, *more: Any, **options: Any) -> Any:
         if len(measured) == 3:
@@ -221,7 +221,7 @@ def test_a_stop_among_alterations_costs_one_of_them(
 
     names = ["--seeds", "1", "--keep-models", "--robustness"]
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "robustness", stopped)
+        patched.setattr(work, "robustness", stopped)
         assert benchmark(parts / "plate", tmp_path, *names) == STOPPED
     path = next((tmp_path / "runs").iterdir())
     assert len(json.loads(path.read_text(encoding="utf-8"))["robustness"]) == 3
