@@ -249,5 +249,5 @@ def _model_info(path: Path, console: Console) -> int:
     card = dataclasses.asdict(stored.card)
     record = {**card, "part_threshold": calibration.part_threshold, "point_threshold": calibration.point_threshold}
     text = "\n".join(f"{key:16} {value}" for key, value in record.items())
-    console.result(record, f"{text}\ncalibration      {calibration.note}")
+    console.result(record, f"{text}\ncalibration      {calibration.advice}")
     return ACCEPTED

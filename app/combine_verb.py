@@ -44,7 +44,7 @@ def chosen_model(paths: Sequence[Path], runtime: Runtime, console: Console) -> M
 
 
 def _said(model: Model) -> str:
-    return f"{weighing_said(model)} {model.calibration.note}"
+    return f"{weighing_said(model)} {model.calibration.advice}"
 
 
 def add_combine_verb(verbs: Any, common: argparse.ArgumentParser, computing: argparse.ArgumentParser) -> None:
@@ -117,7 +117,7 @@ def _combine(options: argparse.Namespace, console: Console) -> int:
         "part_threshold": calibration.part_threshold,
         "point_threshold": calibration.point_threshold,
         "budget_supported": calibration.supported,
-        "calibration": calibration.note,
+        "calibration": calibration.advice,
     }
     console.result(record, f"{options.out} written: {model.card.name}. {_said(model)}")
     return DONE

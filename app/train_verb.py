@@ -157,10 +157,10 @@ def _tell(outcome: Outcome, category: Category, console: Console) -> None:
         "part_threshold": calibration.part_threshold,
         "point_threshold": calibration.point_threshold,
         "budget_supported": calibration.supported,
-        "calibration": calibration.note,
+        "calibration": calibration.advice,
         "seconds": outcome.seconds,
     }
-    text = f"{outcome.path} written. {calibration.note}"
+    text = f"{outcome.path} written. {calibration.advice}"
     if validation is not None:
         record["validation"] = validation.to_mapping()
         text += f"\n  {validation.text}"

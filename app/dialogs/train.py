@@ -443,9 +443,9 @@ class TrainDialog(QDialog):
         self._job = None
         self.report_title.setText(self.tr("{name} is ready").format(name=trained.card.name))
         self.report.setText("\n".join(report_lines(trained, time.monotonic() - self._started)))
-        supported = trained.calibration.supported
-        self.verdict_note.setText(("" if supported else "⚠ ") + trained.calibration.note)
-        rerole(self.verdict_note, "" if supported else "warning")
+        sound = trained.calibration.sound
+        self.verdict_note.setText(("" if sound else "⚠ ") + trained.calibration.advice)
+        rerole(self.verdict_note, "" if sound else "warning")
         self.several.hide()
         self.pages.setCurrentIndex(2)
         self.show()

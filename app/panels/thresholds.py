@@ -240,11 +240,12 @@ class ThresholdsPanel(Panel):
         if calibration is None:
             self.note.clear()
             return
-        rerole(self.note, "muted" if calibration.supported else "warning")
-        mark = "" if calibration.supported else "⚠ "
+        sound = calibration.sound
+        rerole(self.note, "muted" if sound else "warning")
+        mark = "" if sound else "⚠ "
         lacking = self._session.lacking
         mode = self.tr("By shape alone ({lacking}): ").format(lacking=lacking) if lacking else ""
-        self.note.setText(mark + mode + calibration.note)
+        self.note.setText(mark + mode + calibration.advice)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()

@@ -21,6 +21,7 @@ from scipy.stats import beta
 
 from core.errors import CategoryError, ConfigError
 from core.inspection.held_out import HeldOut
+from core.inspection.outstanding import Outstanding, outstanding
 from core.inspection.thresholds import Thresholds
 from core.scan import Scan
 from core.scores import Scores
@@ -82,6 +83,23 @@ class Calibration:
     def thresholds(self) -> Thresholds:
         """The calibrated thresholds, with no limit on a defect's size but the default."""
         return Thresholds(point=self.point_threshold, part=self.part_threshold, guard=self.guard)
+
+    @property
+    def outstanding(self) -> Outstanding | None:
+        """The good part that alone sets the part threshold, far above the others, where there is one."""
+        found = outstanding(self.held_out)
+        return found if found is not None and self.part_threshold >= found.score else None
+
+    @property
+    def sound(self) -> bool:
+        """Whether the parts support the budget and none of them stands out."""
+        return self.supported and self.outstanding is None
+
+    @property
+    def advice(self) -> str:
+        """The note, and what to look at."""
+        doubt = self.outstanding
+        return self.note if doubt is None else f"{self.note} {doubt.said}"
 
     def rejected(self, part_threshold: float) -> int:
         """How many of the good parts would lie above a part threshold."""
