@@ -75,6 +75,7 @@ def inspect_paths(
                 "defects": len(inspection.defects.defects),
                 "seconds": inspection.seconds,
                 "lacking": inspection.lacking or None,
+                "notes": list(inspection.scores.notes),
             }
             text = (
                 f"{inspection.verdict:<8} {key}  score {inspection.scores.object:.4g} (threshold {thresholds.part:.4g})"
@@ -86,6 +87,8 @@ def inspect_paths(
                 record["chunks"] = [str(v) for v in inspection.chunk_verdicts]
                 text += f", {len(rejected)} of {len(inspection.chunk_verdicts)} chunks rejected"
             console.result(record, f"{text}, {len(inspection.defects.defects)} defects, {inspection.seconds:.2f} s")
+            for note in inspection.scores.notes:
+                console.problem(f"{key}: {note}")
     counts = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
     console.say(f"{len(found)} scans: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     if out is not None:

@@ -241,6 +241,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
 def _model_info(path: Path, console: Console) -> int:
     import dataclasses
 
+    from core.inspection.acquisition import UsualAcquisition
     from core.inspection.calibration import Calibration
     from core.store.model_file import load_model
 
@@ -248,6 +249,8 @@ def _model_info(path: Path, console: Console) -> int:
     calibration = Calibration.from_state(stored.calibration)
     card = dataclasses.asdict(stored.card)
     record = {**card, "part_threshold": calibration.part_threshold, "point_threshold": calibration.point_threshold}
-    text = "\n".join(f"{key:16} {value}" for key, value in record.items())
+    usual = UsualAcquisition.from_mapping(stored.card.acquisition, stored.card.unit)
+    shown = record | {"acquisition": "not known" if usual is None else usual.text}
+    text = "\n".join(f"{key:16} {value}" for key, value in shown.items())
     console.result(record, f"{text}\ncalibration      {calibration.advice}")
     return ACCEPTED

@@ -20,6 +20,7 @@ from core.consensus.pipeline import ConsensusConfig, ConsensusPipeline
 from core.datasets.category import Category, ScanEntry
 from core.errors import CategoryError, ModelError, ScanError
 from core.held_out import FULL, REDUCED, by_mode, cross_fitted
+from core.inspection.acquisition import UsualAcquisition
 from core.inspection.calibration import Calibration, calibrate
 from core.inspection.defects import DefectFinder
 from core.inspection.thresholds import Thresholds
@@ -73,6 +74,11 @@ class Model:
     def calibration_for(self, lacking: str) -> Calibration:
         """The calibration that holds for scans that lack this, or nothing."""
         return self.reduced if lacking and self.reduced is not None else self.calibration
+
+    def caution(self, scan: Scan) -> str:
+        """What the user must know of a scan that was measured otherwise than the good ones; empty for none."""
+        usual = UsualAcquisition.from_mapping(self.card.acquisition, self.card.unit)
+        return "" if usual is None else usual.caution(scan)
 
     def in_reduced_mode(self) -> Model:
         """The model as it judges scans that lack something, for all scans alike, so that scores are on one scale.
@@ -207,6 +213,7 @@ def train(
 
     calibration = calibrated(FULL)
     reduced = None if pipeline.reduced() is None else calibrated(REDUCED)
+    usual = UsualAcquisition.of([*good, *held_out])
     progress.update(1.0, "Done")
     card = ModelCard(
         name=name or f"{category.name} {cls.title} {preset}",
@@ -222,6 +229,7 @@ def train(
         seed=runtime.seed,
         layout=category.layout,
         source=str(category.root),
+        acquisition=usual.to_mapping() if usual is not None else {},
     )
     return Model(card, pipeline, calibration, _preview(good[0], runtime), reduced)
 
@@ -271,6 +279,7 @@ def combine(
         program_version=VERSION,
         weights=dict(pipeline.weights),
         validation={},  # the first member's says nothing of them all
+        acquisition=next((model.card.acquisition for model in models if model.card.acquisition), {}),
     )
     calibration = pipeline.calibration(
         known.part_budget if part_budget is None else part_budget,
@@ -340,6 +349,8 @@ def score(model: Model, scan: Scan, progress: Progress, *, reduced: bool = False
     pipeline, lacking = _fitting(model, scan, reduced)
     start = time.perf_counter()
     scores = pipeline.score(scan, progress.part(0.0, 0.9))
+    if caution := model.caution(scan):
+        scores = replace(scores, notes=(*scores.notes, caution))
     finder = DefectFinder(scan, scores)
     seconds = time.perf_counter() - start
     progress.update(1.0, "Done")

@@ -25,8 +25,10 @@ from app.quantities import duration, number
 from app.session import Session
 from app.theme import Theme
 from app.verdicts import meaning, mode_line
+from core.inspection.acquisition import UsualAcquisition
 from core.inspection.verdict import Inspection, Verdict
 from core.store.library import ModelEntry
+from core.store.model_file import ModelCard
 
 
 class InspectPanel(Panel):
@@ -252,15 +254,25 @@ def model_tip(entry: ModelEntry) -> str:
         "{name}\nMethod: {pipeline}, preset {preset}\nFitted on {count} good scans ({unit})\n"
         "Backbone weights: {weights}\n{path}",
     )
-    return text.format(
-        name=card.name,
-        pipeline=card.pipeline,
-        preset=card.preset,
-        count=card.scan_count,
-        unit=card.unit,
-        weights=weights,
-        path=entry.path,
-    ) + _validation_tip(entry)
+    return (
+        text.format(
+            name=card.name,
+            pipeline=card.pipeline,
+            preset=card.preset,
+            count=card.scan_count,
+            unit=card.unit,
+            weights=weights,
+            path=entry.path,
+        )
+        + _measured_tip(entry.card)
+        + _validation_tip(entry)
+    )
+
+
+def _measured_tip(card: ModelCard) -> str:
+    usual = UsualAcquisition.from_mapping(card.acquisition, card.unit)
+    text = QCoreApplication.translate("Model", "Good scans: {text}")
+    return "" if usual is None else "\n" + text.format(text=usual.text)
 
 
 def _validation_tip(entry: ModelEntry) -> str:

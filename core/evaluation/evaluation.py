@@ -206,6 +206,7 @@ def _part(
         points=len(scan),
         labelled=labels is not None,
         error="The method gave it no score." if isnan(value) else "",
+        notes=scores.notes,
     )
     if watch is not None and result.score is not None:
         watch(result, scan, scores)
@@ -262,6 +263,12 @@ def _notes(
         notes.append(
             f"{_scans(len(lacking))} of these lacked what the model was trained with ({lacking[0].lacking}). Evaluated "
             "by shape alone (--without-image on the command line) all are judged, in one mode."
+        )
+    doubtful = [part for part in parts if part.notes]
+    if doubtful:
+        notes.append(
+            f"Judged with reservations: {_scans(len(doubtful))} of {len(parts)}. Of {doubtful[0].key}: "
+            f"{doubtful[0].notes[0]}"
         )
     defective = [part for part in parts if part.defective and part.score is not None]
     unknown = [part for part in defective if not part.labelled]

@@ -62,6 +62,8 @@ class PartResult:
         Why the scan could not be judged; empty if it was.
     lacking : str
         What it lacked of what the model was trained with, where that is why and the model has a mode without.
+    notes : tuple of str
+        What must be known before trusting its score.
     """
 
     key: str
@@ -74,6 +76,7 @@ class PartResult:
     labelled: bool = False
     error: str = ""
     lacking: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def defective(self) -> bool:

@@ -130,6 +130,7 @@ def _model(inspection: Inspection, card: ModelCard | None) -> dict[str, Any]:
         "program_version": card.program_version,
         "weights": card.weights,
         "seed": card.seed,
+        "acquisition": card.acquisition,
     }
 
 

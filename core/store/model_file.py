@@ -51,6 +51,8 @@ class ModelCard:
         The folder of the scans.
     validation : mapping
         How well it did on validation parts, as ``core.evaluation.validation`` lays it out; empty where not measured.
+    acquisition : mapping
+        How its good scans were measured, as ``core.inspection.acquisition`` lays it out; empty where not known.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ModelCard:
     layout: str = ""
     source: str = ""
     validation: Mapping[str, Any] = field(default_factory=dict)
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

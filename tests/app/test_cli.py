@@ -107,6 +107,27 @@ def test_one_bad_scan_does_not_stop_the_others(
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["2-fine.json"]
 
 
+def test_a_scan_from_another_sensor_is_judged_with_a_reservation(
+    folder: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sparse.ply"
+    write_ply(path, surface(60, count=700)[0])
+    out = tmp_path / "reports"
+    arguments = ["inspect", "--model", str(model), str(path), "--out", str(out), "--format", "json"]
+    main([*arguments, "--json"])
+    (record,) = lines(capsys)
+    assert len(record["notes"]) == 1
+    assert "its points lie 1.9 mm apart, those of the good scans 0.92 mm. " in record["notes"][0]
+    (report,) = out.rglob("*.json")
+    assert json.loads(report.read_text())["notes"] == record["notes"]
+    main(arguments)
+    assert record["notes"][0] in capsys.readouterr().err
+    main(["inspect", "--model", str(model), str(folder / "test" / "dent" / "b.ply"), "--json"])
+    assert lines(capsys)[0]["notes"] == []
+    main(["info", str(model)])
+    assert "acquisition      points 0.92 mm apart, noise 0.0" in capsys.readouterr().out
+
+
 def test_accepted_when_nothing_is_above_the_threshold(folder: Path, model: Path) -> None:
     scan = str(folder / "test/dent/b.ply")
     assert main(["inspect", "--model", str(model), scan, "--part-threshold", "1e9"]) == ACCEPTED

@@ -81,6 +81,7 @@ def part_record(part: PartResult) -> dict[str, Any]:
         "labelled": part.labelled,
         "error": part.error or None,
         "lacking": part.lacking or None,
+        "notes": list(part.notes),
     }
 
 

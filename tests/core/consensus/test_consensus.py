@@ -92,6 +92,18 @@ def test_a_member_that_cannot_judge_is_named_and_the_rest_still_keeps_the_promis
     assert bad.verdict is Verdict.REJECT
 
 
+def test_a_scan_from_another_sensor_is_named_once(consensus, models, plate):
+    assert consensus.card.acquisition == models[0].card.acquisition
+    scan = plate(96)
+    noisy = dataclasses.replace(scan, points=scan.points + np.float32(1.0) * noise(scan))
+    notes = workflow.score(consensus, noisy, Progress()).scores.notes
+    assert sum("measured otherwise than the good ones" in note for note in notes) == 1
+
+
+def noise(scan):
+    return np.random.default_rng(0).normal(size=scan.points.shape).astype(np.float32)
+
+
 def test_where_nobody_can_judge_the_first_reason_is_given(consensus, plate):
     with pytest.raises(ScanError, match="has no heights"):
         workflow.score(consensus, plate(1, name="broken"), Progress())

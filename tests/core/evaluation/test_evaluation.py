@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from core.errors import CategoryError, ScanError
 from core.evaluation.evaluation import evaluate
 from core.evaluation.metrics import aupro
 from core.evaluation.regions import cloud_regions
+from core.evaluation.reports.record import part_record
 from core.evaluation.results import Evaluation
+from core.inspection.acquisition import UsualAcquisition
 from core.inspection.calibration import calibrate
 from core.inspection.thresholds import Thresholds
 from core.inspection.verdict import Verdict
@@ -239,6 +242,22 @@ def test_a_model_of_other_parts_is_noted(root: Path) -> None:
     category = recognise(root)
     found = evaluate(model_of(recognise(root, name="bolt")), category)
     assert any("trained on bolt" in note for note in found.notes)
+
+
+def test_scans_that_were_measured_otherwise_are_counted(root: Path) -> None:
+    category = recognise(root)
+    model = model_of(category)
+    usual = UsualAcquisition.of([category.load(entry) for entry in category.good_train()])
+    assert usual is not None
+    write(root / "test/good/9.npz", 40, labels=False, unit=2.0)
+    category = recognise(root)
+    known = replace(model, card=replace(model.card, acquisition=usual.to_mapping()))
+    found = evaluate(known, category)
+    (note,) = (note for note in found.notes if "reservations" in note)
+    assert note.startswith("Judged with reservations: 1 scan of 8. Of good/9: This scan was measured otherwise")
+    assert [part.key for part in found.parts if part.notes] == ["good/9"]
+    assert part_record(found.parts[0])["notes"] == list(found.parts[0].notes)
+    assert not any("reservations" in note for note in evaluate(model, category).notes)
 
 
 def test_stopping(root: Path) -> None:
