@@ -46,30 +46,49 @@ class GoodSurface:
         In millimetres, about ``spacing`` apart.
     spacing : float
         Side of the voxels that clouds are thinned with; all distances of this module are shares of it.
+    outwards : (S, 3) float32, or None
+        A rough outward direction at each point, where all good scans tell it. In a gap as wide as a wall is thick the
+        nearest measured point lies on the wall's other side, and its direction is the wrong one.
     """
 
     points: Floats
     spacing: float
+    outwards: Floats | None = None
 
     @classmethod
-    def learn(cls, clouds: Sequence[Floats], voxel: float) -> GoodSurface | None:
-        """From the good scans' aligned clouds; ``voxel`` is what they were thinned with, 0 if they were not.
+    def learn(
+        cls, clouds: Sequence[Floats], voxel: float, outwards: Sequence[Floats] | None = None
+    ) -> GoodSurface | None:
+        """From the good scans' aligned clouds.
 
-        None where good scans lack more of one another's surface than patches: they are then seen from different
-        sides, or the part has another shape each time, and what one of them lacks is no gap.
+        Parameters
+        ----------
+        clouds : sequence of (V, 3) float32
+        voxel : float
+            What they were thinned with, 0 if they were not.
+        outwards : sequence of (V, 3) float32, optional
+            A rough outward direction at each point of each cloud.
+
+        Returns
+        -------
+        GoodSurface or None
+            None where good scans lack more of one another's surface than patches: they are then seen from different
+            sides, or the part has another shape each time, and what one of them lacks is no gap.
         """
         side = voxel if voxel > 0 else 2.0 * float(np.median([spacing(cloud) for cloud in clouds]))
-        points = voxel_grid(np.concatenate(clouds), side).points
-        support = np.zeros(len(points), np.int64)
+        grid = voxel_grid(np.concatenate(clouds), side)
+        support = np.zeros(len(grid.points), np.int64)
         for cloud in clouds:
-            support += nearest(cloud, points, 1)[0][:, 0] < _GAP * side
-        found = cls(points[support >= _SUPPORT * len(clouds)], side)
-        lacking = float(np.median([len(found.filling(cloud)) / len(cloud) for cloud in clouds]))
+            support += nearest(cloud, grid.points, 1)[0][:, 0] < _GAP * side
+        usual = support >= _SUPPORT * len(clouds)
+        hints = None if outwards is None else grid.summed(np.concatenate(outwards))[usual]
+        found = cls(grid.points[usual], side, hints)
+        lacking = float(np.median([len(found.lacking(cloud)) / len(cloud) for cloud in clouds]))
         return found if lacking <= _COMMON else None
 
-    def filling(self, cloud: Floats) -> Floats:
-        """(F, 3) the points of this surface that stand for what ``cloud`` (V, 3) lacks, F may be 0."""
-        nothing = np.empty((0, 3), np.float32)
+    def lacking(self, cloud: Floats) -> NDArray[np.int64]:
+        """(F,) which points of this surface stand for what ``cloud`` (V, 3) lacks; F may be 0."""
+        nothing = np.empty(0, np.int64)
         if len(self.points) == 0:
             return nothing
         apart = nearest(cloud, self.points, 1)[0][:, 0]
@@ -88,13 +107,15 @@ class GoodSurface:
         if len(unmeasured) == 0:
             return nothing
         around = nearest(unmeasured, self.points, 1)[0][:, 0] < _GAP * self.spacing
-        return self.points[around & (apart > _RIM * self.spacing)]
+        return np.flatnonzero(around & (apart > _RIM * self.spacing))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """As plain arrays."""
-        return {"points": self.points, "spacing": np.array(self.spacing)}
+        known = {} if self.outwards is None else {"outwards": self.outwards}
+        return {"points": self.points, "spacing": np.array(self.spacing), **known}
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> GoodSurface:
         """What ``state`` gave."""
-        return cls(np.asarray(state["points"], np.float32), float(state["spacing"]))
+        outwards = np.asarray(state["outwards"], np.float32) if "outwards" in state else None
+        return cls(np.asarray(state["points"], np.float32), float(state["spacing"]), outwards)

@@ -29,6 +29,11 @@ class VoxelGrid:
     inverse: NDArray[np.int64]
     counts: NDArray[np.int64]
 
+    def summed(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(V, C) what the points of each voxel have of ``values`` (N, C) together."""
+        sums = [np.bincount(self.inverse, column, minlength=len(self.points)) for column in values.T]
+        return np.stack(sums, axis=1).astype(np.float32)
+
 
 def voxel_grid(points: NDArray[np.float32], size: float) -> VoxelGrid:
     """``points`` thinned by a grid of cubes of side ``size`` from the lowest corner of their box.

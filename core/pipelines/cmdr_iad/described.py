@@ -177,18 +177,14 @@ class Describer:
         config, voxel = self._config, self._frame.voxel
         if voxel > 0:
             grid = voxel_grid(part.points, voxel)
-            cloud, inverse, from_points = grid.points, grid.inverse, part.outwards
+            cloud, inverse = grid.points, grid.inverse
+            hints = None if part.outwards is None else grid.summed(part.outwards)
         else:
             chosen = np.unique(part.raster.shown)
-            cloud, inverse = part.points[chosen], np.arange(len(chosen))
-            from_points = None if part.outwards is None else part.outwards[chosen]
-        count = len(cloud)
-        hints = None
-        if from_points is not None:
-            sums = [np.bincount(inverse, from_points[:, axis], minlength=count) for axis in range(3)]
-            hints = np.stack(sums, axis=1).astype(np.float32)
-        normals = estimate_normals(cloud, k=max(3, min(config.normal_neighbors, count)), runtime=self._runtime)
-        return _Cut(cloud, oriented(cloud, normals, hints), inverse if voxel > 0 else None)
+            cloud, inverse = part.points[chosen], None
+            hints = None if part.outwards is None else part.outwards[chosen]
+        normals = estimate_normals(cloud, k=max(3, min(config.normal_neighbors, len(cloud))), runtime=self._runtime)
+        return _Cut(cloud, oriented(cloud, normals, hints), inverse)
 
     def _drawn(self, part: Part, cut: _Cut, valid: NDArray[np.int64], length: int) -> Features:
         assert self.images is not None

@@ -14,7 +14,7 @@ from core.errors import ScanError
 from core.geometry.alignment import CommonPose
 from core.geometry.background import ForegroundPolicy
 from core.geometry.gaps import GoodSurface
-from core.geometry.neighbors import nearest, spacing
+from core.geometry.neighbors import spacing
 from core.geometry.normals import estimate_normals
 from core.geometry.orientation import outward
 from core.geometry.registration import transform_points
@@ -155,8 +155,11 @@ class Frame:
             layout = ViewLayout.over(placed, views, config.views_side)
             drawing = Drawing.over(placed, views) if mode != "3d" and draws(scans, config) else None
             if config.fill_gaps and not any(scan.organised for scan in scans):
-                thin = [voxel_grid(part, voxel).points if voxel else part for part in placed]
-                surface = GoodSurface.learn(thin, voxel)
+                outwards = [
+                    _outwards(scan, own, transform)
+                    for scan, own, transform in zip(scans, rows, transforms, strict=True)
+                ]
+                surface = _surface(placed, outwards, voxel)
         radius = float(np.median([np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in parts]))
         apart = voxel or (layout.cell if layout is not None else _cell_of(scans[0], parts[0], config.side))
         made = cls(mode, policy, size, radius, pose_voxel, voxel, apart, pose, layout, drawing, surface)
@@ -200,14 +203,14 @@ class Frame:
             transform = np.eye(4)
             if self.pose.reference is not None:
                 transform = self.pose.find(voxel_grid(points, self.pose_voxel).points, name)
-        hints = outward(scan)
-        outwards = None if hints is None else (hints[rows] @ transform[:3, :3].T).astype(np.float32)
+        outwards = _outwards(scan, rows, transform)
         points = transform_points(points, transform)
         if self.surface is not None:
-            filling = self.surface.filling(voxel_grid(points, self.voxel).points if self.voxel else points)
-            if len(filling) and outwards is not None:
-                outwards = np.concatenate([outwards, outwards[nearest(points, filling, 1)[1][:, 0]]])
-            points = np.concatenate([points, filling])
+            lacking = self.surface.lacking(voxel_grid(points, self.voxel).points if self.voxel else points)
+            if len(lacking) and outwards is not None:
+                known = self.surface.outwards
+                outwards = None if known is None else np.concatenate([outwards, known[lacking]])
+            points = np.concatenate([points, self.surface.points[lacking]])
         if self.layout is None:
             assert scan.grid is not None
             raster = sensor_raster(scan.grid, rows, config.side, fill=config.fill)
@@ -332,6 +335,24 @@ def _rows(scan: Scan, policy: ForegroundPolicy) -> NDArray[np.int64]:
     if len(rows) < _LEAST:
         raise ScanError(f"Scan {scan.source or scan.name} shows only {len(rows)} points of the part", "Check the scan")
     return rows[np.lexsort(scan.points[rows].T)]
+
+
+def _outwards(scan: Scan, rows: NDArray[np.int64], transform: NDArray[np.float64]) -> Floats | None:
+    """(len(rows), 3) rough outward directions in the category's pose, as far as the scan tells them."""
+    hints = outward(scan)
+    return None if hints is None else (hints[rows] @ transform[:3, :3].T).astype(np.float32)
+
+
+def _surface(parts: Sequence[Floats], outwards: Sequence[Floats | None], voxel: float) -> GoodSurface | None:
+    """Of the good parts in one pose."""
+    known = [one for one in outwards if one is not None]
+    hints = known if len(known) == len(parts) else None
+    if voxel <= 0:
+        return GoodSurface.learn(parts, voxel, hints)
+    grids = [voxel_grid(part, voxel) for part in parts]
+    if hints is not None:
+        hints = [grid.summed(own) for grid, own in zip(grids, hints, strict=True)]
+    return GoodSurface.learn([grid.points for grid in grids], voxel, hints)
 
 
 def _in_mm(scan: Scan, rows: NDArray[np.int64]) -> Floats:

@@ -175,7 +175,9 @@ class Frame:
         return self._filled(Prepared(scan, dense, cloud, inverse, rows, normals, nothing, nothing, transform))
 
     def _filled(self, prepared: Prepared) -> Prepared:
-        filling = self.surface.filling(prepared.cloud) if self.surface is not None else prepared.filling
+        if self.surface is None:
+            return prepared
+        filling = self.surface.points[self.surface.lacking(prepared.cloud)]
         if len(filling) == 0:
             return prepared
         return replace(prepared, filling=filling).moved(prepared.dense, self.neighbors)

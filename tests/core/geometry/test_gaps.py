@@ -30,12 +30,17 @@ def learned() -> GoodSurface:
     return surface
 
 
+def filled(cloud: Floats) -> Floats:
+    surface = learned()
+    return surface.points[surface.lacking(cloud)]
+
+
 def test_nothing_is_filled_where_nothing_is_missing() -> None:
-    assert learned().filling(plate()).shape == (0, 3)
+    assert learned().lacking(plate()).shape == (0,)
 
 
 def test_a_patch_that_was_not_measured_is_filled_with_the_usual_surface() -> None:
-    filling = learned().filling(plate(hole=4.0))
+    filling = filled(plate(hole=4.0))
     inside = np.hypot(filling[:, 0] - 15, filling[:, 1] - 15)
     assert len(filling) == (np.hypot(*(np.indices((40, 40)) - 15)) < 4.0).sum()
     assert (inside < 4.0).all()
@@ -43,13 +48,13 @@ def test_a_patch_that_was_not_measured_is_filled_with_the_usual_surface() -> Non
 
 
 def test_a_hole_whose_wall_was_measured_stays_open() -> None:
-    assert len(learned().filling(plate(hole=4.0, wall=4.0))) == 0
+    assert len(filled(plate(hole=4.0, wall=4.0))) == 0
 
 
 def test_gaps_are_judged_one_by_one() -> None:
     cloud = plate(hole=4.0, wall=4.0)
     cloud = cloud[np.hypot(cloud[:, 0] - 32, cloud[:, 1] - 30) >= 3.0]
-    filling = learned().filling(cloud)
+    filling = filled(cloud)
     assert len(filling) > 0
     assert (np.hypot(filling[:, 0] - 32, filling[:, 1] - 30) < 3.0).all()
 
@@ -67,4 +72,18 @@ def test_good_scans_that_show_different_sides_have_no_usual_surface() -> None:
 def test_it_survives_saving() -> None:
     surface = learned()
     again = GoodSurface.from_state(surface.state())
-    assert np.array_equal(again.filling(plate(hole=4.0)), surface.filling(plate(hole=4.0)))
+    assert np.array_equal(again.lacking(plate(hole=4.0)), surface.lacking(plate(hole=4.0)))
+    assert again.outwards is None
+
+
+def test_it_knows_its_outside_where_the_other_side_of_a_wall_is_nearer_than_the_rim_of_a_gap() -> None:
+    top, bottom = plate(), plate() - np.array([0, 0, 2], np.float32)
+    wall = np.concatenate([top, bottom])
+    up = np.repeat(np.array([[0, 0, 1], [0, 0, -1]], np.float32), len(top), axis=0)
+    surface = GoodSurface.learn([wall, wall, wall], SIDE, [up, up, up])
+    assert surface is not None
+    surface = GoodSurface.from_state(surface.state())
+    rows = surface.lacking(np.concatenate([plate(hole=6.0), bottom]))
+    assert len(rows) > 50
+    assert surface.outwards is not None
+    assert (surface.outwards[rows, 2] > 0).all()
