@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RegistrationError
-from core.geometry.registration import Reference, needs_any_pose, register
+from core.geometry.registration import Reference, needs_any_pose, register, register_near
 from core.progress import Progress
 
 Floats = NDArray[np.float32]
@@ -99,15 +99,10 @@ class CommonPose:
         """
         if self.reference is None:
             return np.eye(4)
-        if not self.any_pose:
-            try:
-                near = register(cloud, self.reference, any_pose=False, seed=self.seed, min_fitness=_GOOD_FIT)
-            except RegistrationError:
-                pass
-            else:
-                return near.transform
         try:
-            return register(cloud, self.reference, any_pose=True, seed=self.seed).transform
+            if self.any_pose:
+                return register(cloud, self.reference, any_pose=True, seed=self.seed).transform
+            return register_near(cloud, self.reference, seed=self.seed).transform
         except RegistrationError as error:
             raise RegistrationError(f"Scan {name}: {error.problem}", error.remedy) from error
 

@@ -32,6 +32,10 @@ _SYMMETRIES = 64
 """Most turns that are tried to tell a part from itself turned, identity among them."""
 _TURNS = 3
 """How often the best pose so far is turned by them: they need not hold each turn that follows from two of them."""
+_BELIEVED = 0.8
+"""Share of a scan that must lie on the reference for a pose close to it to be believed."""
+_EXACT = 0.5
+"""Steps of the reference up to which its error shows that such a pose is the one; good scans have 0.1 to 0.4."""
 _FEATURE_STEPS = 5.0
 """Radius of the FPFH in steps of the coarse cloud (facts: 2.5 mm at a voxel of 0.5 mm)."""
 
@@ -53,6 +57,10 @@ class Registration:
     transform: NDArray[np.float64]
     fitness: float
     rmse: float
+
+    def clearly_better(self, other: Registration) -> bool:
+        """Whether this pose is another one, rather than the same found again."""
+        return self.fitness > other.fitness + 0.02 or self.rmse < 0.7 * other.rmse
 
 
 class Reference:
@@ -171,6 +179,37 @@ def register(
     return found
 
 
+def register_near(
+    points: NDArray[np.float32], reference: Reference, *, seed: int = 0, min_fitness: float = 0.5
+) -> Registration:
+    """The rigid motion that lays a scan on ``reference``, close to which the good scans lie.
+
+    A pose close to it is believed where it fits well. Where it does not, the scan may lie otherwise, and all poses are
+    searched for a clearly better one: many points of a turned part lie somewhere near the reference's surface.
+
+    Parameters
+    ----------
+    points : (N, 3) float32
+        See ``register``, as for the others.
+
+    Raises
+    ------
+    RegistrationError
+        If no pose reaches ``min_fitness``, or there are too few points.
+    """
+    near: Registration | None = None
+    try:
+        near = register(points, reference, any_pose=False, seed=seed, min_fitness=max(min_fitness, _BELIEVED))
+        if near.rmse <= _EXACT * reference.step:
+            return near
+        free = register(points, reference, any_pose=True, seed=seed, min_fitness=min_fitness)
+    except RegistrationError:
+        if near is not None:
+            return near
+        return register(points, reference, any_pose=True, seed=seed, min_fitness=min_fitness)
+    return free if free.clearly_better(near) else near
+
+
 def needs_any_pose(clouds: Sequence[NDArray[np.float32]], reference: Reference, seed: int = 0) -> bool:
     """Whether parts lie in the scanner in any pose: a search over all lays one clearly better than a small move does.
 
@@ -186,8 +225,7 @@ def needs_any_pose(clouds: Sequence[NDArray[np.float32]], reference: Reference, 
             small = register(clouds[i], reference, any_pose=False, seed=seed)
         except RegistrationError:
             return True
-        free = register(clouds[i], reference, any_pose=True, seed=seed)
-        if free.fitness > small.fitness + 0.02 or free.rmse < 0.7 * small.rmse:
+        if register(clouds[i], reference, any_pose=True, seed=seed).clearly_better(small):
             return True
     return False
 

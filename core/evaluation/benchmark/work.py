@@ -102,7 +102,7 @@ class Work:
             job.category,
             progress=progress.part(0.7, 1.0, "judging"),
             seed=job.seed,
-            watch=kept.keep if plan.keeps(job) else None,
+            watch=kept.keep if plan.keeps(job) and not job.members else None,
             judge=judged_together(model, [plan.kept_scores(one) for one in job.members]) if job.members else None,
         )
         if found.judged:

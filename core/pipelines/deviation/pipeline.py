@@ -14,7 +14,7 @@ from core.geometry.background import ForegroundPolicy
 from core.geometry.discs import Smoothing, smoothed
 from core.geometry.neighbors import spacing
 from core.geometry.orientation import outward
-from core.geometry.registration import Reference, needs_any_pose, register, transform_points
+from core.geometry.registration import Reference, needs_any_pose, register, register_near, transform_points
 from core.geometry.units import UNITS_IN_MM
 from core.pipelines.base import Pipeline
 from core.pipelines.deviation.config import DeviationConfig
@@ -28,8 +28,8 @@ from core.scores import ScoreMap, Scores
 
 Array = NDArray[np.float32]
 
-_FIT, _GOOD_FIT = 0.5, 0.8
-"""Shares of a scan that must lie on the reference: at least, and for a pose near the good scans' to be believed."""
+_FIT = 0.5
+"""Share of a scan that must lie on the reference."""
 _LEAST_POINTS = 30
 _COMPANY = 6
 """Points of surface have this many within the smoothing radius, themselves counted; usual are pi radius^2, about 20."""
@@ -181,16 +181,11 @@ class DeviationPipeline(Pipeline):
 
         A scan that does not lie as the good ones did is searched in any pose, unless the settings forbid it.
         """
-        seed, strict = self.runtime.seed, self.config.pose == "fixed"
+        seed, fixed = self.runtime.seed, self.config.pose == "fixed"
         try:
-            if not any_pose:
-                try:
-                    least = _FIT if strict else _GOOD_FIT
-                    return register(points, reference, any_pose=False, seed=seed, min_fitness=least).transform
-                except RegistrationError:
-                    if strict:
-                        raise
-            return register(points, reference, any_pose=True, seed=seed, min_fitness=_FIT).transform
+            if any_pose or fixed:
+                return register(points, reference, any_pose=any_pose, seed=seed, min_fitness=_FIT).transform
+            return register_near(points, reference, seed=seed, min_fitness=_FIT).transform
         except RegistrationError as error:
             raise RegistrationError(f"Scan {scan.source or scan.name}: {error.problem}", error.remedy) from error
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from core.errors import RegistrationError
-from core.geometry.registration import Reference, register, transform_points
+from core.geometry.registration import Reference, register, register_near, transform_points
 
 
 def box(rng, low, high, count):
@@ -87,6 +87,44 @@ def test_a_defect_does_not_pull(reference):
     points[bulge, 2] += 3
     found = register(points, reference, any_pose=False)
     assert error(found, np.eye(4), points) < reference.step / 4
+
+
+@pytest.mark.parametrize("axis", [4, 12, 14, 16])  # a pose nearby, off by 9 to 18 mm, holds over 80 % of the points
+def test_a_turned_scan_is_not_laid_on_the_nearest_pose_that_holds_most_of_it(reference, axis):
+    points, truth = bracket(1), quarter_turn(axis, bracket(1).mean(axis=0))
+    turned = transform_points(points, truth)
+    assert register(turned, reference, any_pose=False, min_fitness=0.8).rmse > reference.step  # wrong, and it shows
+    found = register_near(turned, reference)
+    assert error(found, truth, points) < reference.step / 2
+    assert found.fitness > 0.99
+
+
+def quarter_turn(seed, middle):
+    axis = np.random.default_rng(seed).normal(size=3)
+    transform = np.eye(4)
+    transform[:3, :3] = Rotation.from_rotvec(axis / np.linalg.norm(axis) * np.pi / 2).as_matrix()
+    transform[:3, 3] = middle - transform[:3, :3] @ middle
+    return transform
+
+
+def test_a_scan_that_lies_as_it_should_stays_there(reference):
+    points, truth = bracket(2), pose(5, angle=0.1, shift=2.0)
+    near = register(transform_points(points, truth), reference, any_pose=False)
+    found = register_near(transform_points(points, truth), reference)
+    assert np.array_equal(found.transform, near.transform)
+
+
+def test_a_bent_part_is_not_turned_to_lie_better(reference):
+    points = bracket(3)
+    points[points[:, 2] > 20, 0] += 4.0  # half of the upright stands off by much more than an exact fit allows
+    found = register_near(points, reference)
+    assert error(found, np.eye(4), points) < 3.0
+
+
+def test_what_lies_nowhere_near_is_refused_with_its_fitness(reference):
+    rng = np.random.default_rng(0)
+    with pytest.raises(RegistrationError, match="could be laid on"):
+        register_near((rng.random((5000, 3)) * 300).astype(np.float32), reference)
 
 
 def test_same_seed_same_bits_also_from_a_stored_reference(reference):
