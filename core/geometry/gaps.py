@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 _SUPPORT = 0.5
 """Share of the good scans that must have measured a place for it to belong to the usual surface."""
 _COMMON = 0.02
-"""Largest share of a good scan's points that its gaps may take, in the median scan."""
+"""Usual ``common``."""
 _GAP, _RIM = 1.5, 0.8
 """Distance from the nearest measured point at which a place is missing, and at which one beside a gap is filled too."""
 _JOINED = 2.0
@@ -57,7 +57,12 @@ class GoodSurface:
 
     @classmethod
     def learn(
-        cls, clouds: Sequence[Floats], voxel: float, outwards: Sequence[Floats] | None = None
+        cls,
+        clouds: Sequence[Floats],
+        voxel: float,
+        outwards: Sequence[Floats] | None = None,
+        *,
+        common: float = _COMMON,
     ) -> GoodSurface | None:
         """From the good scans' aligned clouds.
 
@@ -68,6 +73,8 @@ class GoodSurface:
             What they were thinned with, 0 if they were not.
         outwards : sequence of (V, 3) float32, optional
             A rough outward direction at each point of each cloud.
+        common : float
+            Largest share of a good scan's points that its gaps may take, in the median scan.
 
         Returns
         -------
@@ -84,7 +91,7 @@ class GoodSurface:
         hints = None if outwards is None else grid.summed(np.concatenate(outwards))[usual]
         found = cls(grid.points[usual], side, hints)
         lacking = float(np.median([len(found.lacking(cloud)) / len(cloud) for cloud in clouds]))
-        return found if lacking <= _COMMON else None
+        return found if lacking <= common else None
 
     def lacking(self, cloud: Floats) -> NDArray[np.int64]:
         """(F,) which points of this surface stand for what ``cloud`` (V, 3) lacks; F may be 0."""

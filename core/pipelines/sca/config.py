@@ -50,6 +50,12 @@ class ScaConfig(Config):
         choices=("auto", "none", "any"),
         paper="none",
     )
+    fill_gaps: bool = setting(
+        False,
+        "Whether what a scan did not measure is filled from good scans before patches are cut, where scans are "
+        "aligned; a gap at which something was measured that good scans do not have stays open",
+        paper=False,
+    )
     patches: int = setting(1024, "Patches a scan", low=8, high=8192, paper=1024)
     patch_points: int = setting(32, "Points a patch", low=4, high=256, paper=32)
     patch_scale: float = setting(
@@ -246,6 +252,7 @@ class ScaConfig(Config):
             "anchors": 2048,
             "placed_weight": 3.0,
             "turn": "angle",
+            "fill_gaps": True,
             "noise": 1.0,
             "noise_octaves": 3.0,
             "clean_pass": True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from core.errors import ScanError
 from core.geometry.alignment import CommonPose
 from core.geometry.background import ForegroundPolicy
+from core.geometry.gaps import GoodSurface
 from core.geometry.neighbors import nearest
 from core.geometry.outliers import statistical_outliers
 from core.geometry.registration import transform_points
 from core.geometry.usual_size import UsualSize
 from core.geometry.voxels import VoxelGrid, voxel_grid, voxel_leaving
 from core.pipelines.sca.config import ScaConfig
+from core.pipelines.state import below, joined
 from core.progress import Progress
 from core.scan import Scan
 
@@ -25,6 +27,8 @@ Floats = NDArray[np.float32]
 
 _LEAST = 16
 """Fewer voxels than this are no part."""
+_COMMON = 0.05
+"""Share of the surface that good scans may lack: voxels of outlying points are among it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +43,22 @@ class Placed:
         Which of the scan's points are the part.
     inverse : (M,) int64
         The voxel of each foreground point.
+    filling : (F, 3) float32
+        Points that stand for what the scan did not measure.
     """
 
     points: Floats
     foreground: NDArray[np.bool_]
     inverse: NDArray[np.int64]
+    filling: Floats
+
+    @property
+    def whole(self) -> Floats:
+        """(V + F, 3) the points, and behind them those that fill gaps."""
+        return np.concatenate([self.points, self.filling])
 
     def to_scan(self, values: NDArray[Any]) -> Floats:
-        """(N,) float32 of (V,) ``values``: each point gets its voxel's, the background NaN."""
+        """(N,) float32 of ``values`` of the voxels or of the whole: each point gets its voxel's, the background NaN."""
         result = np.full(len(self.foreground), np.nan, np.float32)
         result[self.foreground] = values[self.inverse]
         return result
@@ -73,6 +85,8 @@ class Frame:
         Where scans are aligned, if they are.
     outlier_ratio : float
         See ``ScaConfig.outlier_ratio``.
+    surface : GoodSurface, or None where gaps are not filled
+        In part radii.
     """
 
     policy: ForegroundPolicy
@@ -83,6 +97,7 @@ class Frame:
     center: NDArray[np.float64]
     pose: CommonPose
     outlier_ratio: float
+    surface: GoodSurface | None = None
 
     @classmethod
     def learn(
@@ -123,9 +138,14 @@ class Frame:
             middles = [center] * len(clouds)
         radius = float(np.median([np.linalg.norm(c - m, axis=1).max() for c, m in zip(clouds, middles, strict=True)]))
         frame = cls(policy, unit, voxel, size, max(radius, 1e-30), center, pose, config.outlier_ratio)
+        points = [
+            ((cloud - middle) / frame.radius).astype(np.float32) for cloud, middle in zip(clouds, middles, strict=True)
+        ]
+        if config.fill_gaps and pose.reference is not None:
+            frame = replace(frame, surface=GoodSurface.learn(points, frame.step, common=_COMMON))
         placed = [
-            Placed(((cloud - middle) / frame.radius).astype(np.float32), mask, grid.inverse)
-            for cloud, middle, mask, grid in zip(clouds, middles, masks, grids, strict=True)
+            Placed(own, mask, grid.inverse, frame._filling(own))
+            for own, mask, grid in zip(points, masks, grids, strict=True)
         ]
         return frame, placed
 
@@ -154,7 +174,13 @@ class Frame:
             middle = cloud.mean(axis=0, dtype=np.float64)
         else:
             cloud, middle = transform_points(cloud, self.pose.find(cloud, scan.source or scan.name)), self.center
-        return Placed(((cloud - middle) / self.radius).astype(np.float32), foreground, grid.inverse)
+        points = ((cloud - middle) / self.radius).astype(np.float32)
+        return Placed(points, foreground, grid.inverse, self._filling(points))
+
+    def _filling(self, points: Floats) -> Floats:
+        if self.surface is None:
+            return np.empty((0, 3), np.float32)
+        return self.surface.points[self.surface.lacking(points)]
 
     @property
     def step(self) -> float:
@@ -171,19 +197,18 @@ class Frame:
             "center": self.center,
             "outlier_ratio": np.array(self.outlier_ratio),
         }
-        state |= {f"foreground/{key}": value for key, value in self.policy.state().items()}
+        groups = {"foreground": self.policy.state(), "surface": {} if self.surface is None else self.surface.state()}
+        state |= joined(groups)
         return state | self.pose.state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Frame:
         """What ``state`` gave."""
-
-        prefix = "foreground/"
-        policy = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        surface = below(state, "surface")
         unit = np.asarray(state["unit"]).item()
         unit = unit.decode() if isinstance(unit, bytes) else str(unit)
         return cls(
-            ForegroundPolicy.from_state(policy),
+            ForegroundPolicy.from_state(below(state, "foreground")),
             unit,
             float(state["voxel"]),
             UsualSize(float(state["diagonal"]), unit),
@@ -191,6 +216,7 @@ class Frame:
             np.asarray(state["center"], np.float64),
             CommonPose.from_state(state),
             float(state["outlier_ratio"]),
+            GoodSurface.from_state(surface) if surface else None,
         )
 
 

@@ -81,7 +81,7 @@ class ScaPipeline(Pipeline):
                 # A training scan is described without its own share of the mean surface, as a new one will be.
                 own = surface.without(one.points) if surface is not None else None
                 for copy in range(config.copies):
-                    points = self._augmented(one.points, i, copy)
+                    points = self._augmented(one.whole, i, copy)
                     start = None if copy == 0 else self._start(points, i, copy)
                     sets.append(patch_set(points, frame.step, start, scale, weights, own, config, self.runtime))
             progress.update(0.8, "learning what is usual at each place")
@@ -102,13 +102,14 @@ class ScaPipeline(Pipeline):
         with deterministic():
             progress.update(0.0, "preparing the scan")
             placed = fitted.frame.place(scan)
-            total = np.zeros(len(placed.points))
+            whole = placed.whole
+            total = np.zeros(len(whole))
             first: PatchSet | None = None
             for start in range(config.starts):
                 progress.update(0.3 + 0.6 * start / config.starts, "looking at patches")
-                chosen = None if start == 0 else self._start(placed.points, start)
+                chosen = None if start == 0 else self._start(whole, start)
                 one = patch_set(
-                    placed.points,
+                    whole,
                     fitted.frame.step,
                     chosen,
                     fitted.scale,
@@ -119,13 +120,13 @@ class ScaPipeline(Pipeline):
                 )
                 logits = self._logits(fitted, one)
                 if config.projection == "max":
-                    total += highest_of_patches(logits, one.patches.neighbors, placed.points, one.centers)
+                    total += highest_of_patches(logits, one.patches.neighbors, whole, one.centers)
                 else:
-                    total += between_centers(logits, placed.points, one.centers)
+                    total += between_centers(logits, whole, one.centers)
                 first = first or one
             progress.update(0.9, "drawing the heatmap")
             raw = (total / config.starts).astype(np.float32)
-            filtered = median_filter(raw, placed.points, config.median_radius * fitted.frame.step)
+            filtered = median_filter(raw, whole, config.median_radius * fitted.frame.step)
         assert first is not None
         points = placed.to_scan(filtered)
         progress.update(1.0, "scored")
