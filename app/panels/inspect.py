@@ -96,6 +96,7 @@ class InspectPanel(Panel):
         ):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             facts.addRow(label(text, "muted", wrap=False), value)
+        self.warnings = label(role="warning", width=280)
         self.notes = label(role="muted", width=280)
 
         layout = QVBoxLayout(self)
@@ -104,6 +105,7 @@ class InspectPanel(Panel):
         layout.addLayout(chooser)
         layout.addWidget(self.button)
         layout.addWidget(self.banner)
+        layout.addWidget(self.warnings)
         layout.addWidget(self.without_model)
         layout.addWidget(self.facts)
         layout.addWidget(self.notes)
@@ -149,8 +151,10 @@ class InspectPanel(Panel):
         self.threshold.setText(self._threshold_text())
         self.defects.setText(number(None) if inspection is None else str(len(inspection.defects)))
         self.seconds.setText(number(None) if inspection is None else duration(inspection.seconds))
-        self.notes.setText("\n".join(self._notes()))
-        self.notes.setVisible(bool(self.notes.text()))
+        reservations = () if inspection is None else inspection.scores.notes
+        for shown, lines in ((self.warnings, [f"⚠ {note}" for note in reservations]), (self.notes, self._notes())):
+            shown.setText("\n".join(lines))
+            shown.setVisible(bool(lines))
 
     def _threshold_text(self) -> str:
         thresholds = self._session.thresholds
@@ -184,8 +188,6 @@ class InspectPanel(Panel):
             notes.append(text.format(lacking=session.lacking))
         if session.threshold_control.by_hand:
             notes.append(self.tr("The thresholds were changed by hand; calibrated ones: Reset."))
-        if inspection is not None:
-            notes.extend(f"⚠ {note}" for note in inspection.scores.notes)
         if session.scan is not None:
             notes.extend(session.scan.notes)
         return notes

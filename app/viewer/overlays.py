@@ -23,7 +23,8 @@ from app.viewer.legend import Legend, color, draw_panel, number
 
 log = logging.getLogger(__name__)
 
-_MOST_LABELS = 40
+_MOST_OUTLINED = 40
+"""The worst ones; more boxes would hide the part. The table lists all, and outlines the one that is chosen."""
 _EDGES = tuple((a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4))
 
 
@@ -105,18 +106,23 @@ class Annotations(QWidget):
 
     # Defects
 
+    @property
+    def outlined(self) -> tuple[Outlined, ...]:
+        """The defects that get a box without being selected."""
+        return self.defects[:_MOST_OUTLINED]
+
     def _paint_defects(self, painter: QPainter, sight: Sight) -> None:
-        others = [d for d in self.defects if self.selected is None or d.id != self.selected.id]
+        others = [d for d in self.outlined if self.selected is None or d.id != self.selected.id]
         taken: list[QRectF] = []
         if self.selected is not None:
             anchor = self._paint_box(painter, sight, self.selected, chosen=True)
             if anchor is not None:
                 words = f"#{self.selected.id}" + (f"  {self.selected_note}" if self.selected_note else "")
                 taken.append(self._pill(painter, anchor, words, chosen=True, above=True))
-        for rank, defect in enumerate(others):
+        for defect in others:
             faint = defect.id in self.hidden_defects
             anchor = self._paint_box(painter, sight, defect, chosen=False, faint=faint)
-            if anchor is not None and rank < _MOST_LABELS:
+            if anchor is not None:
                 spot = self._pill_rect(painter, anchor, f"#{defect.id}", above=True)
                 if any(spot.intersects(other) for other in taken):
                     continue

@@ -481,7 +481,7 @@ class Viewer(QWidget):
             )
             if hidden:
                 notes.hidden_defects = hidden_ids(
-                    notes.defects, self._scene.points[:MOVING_LIMIT], projection, pose.eye, notes.pad
+                    notes.outlined, self._scene.points[:MOVING_LIMIT], projection, pose.eye, notes.pad
                 )
         notes.update()
 

@@ -112,23 +112,18 @@ class UsualAcquisition:
             return ""
         differs = []
         if _beyond(measured.spacing, self.spacing, _OTHER_SPACING):
-            differs.append(
-                f"its points lie {measured.spacing:.2g} {self.unit} apart, "
-                f"those of the good scans {_range(self.spacing, self.unit)}"
-            )
+            differs.append(f"points {measured.spacing:.2g} {self.unit} apart, not {_range(self.spacing, self.unit)}")
         least = _NO_NOISE * self.spacing[1]
         usual = (max(self.noise[0], least), max(self.noise[1], least))
         # what curvature adds to the noise grows with the square of the spacing
         curved = max(measured.spacing / self.spacing[1], 1.0) ** 2
         if isfinite(self.noise[1]) and _beyond(max(measured.noise, least), usual, _OTHER_NOISE, curved):
-            differs.append(
-                f"its noise is {measured.noise:.2g} {self.unit}, that of the good scans {_range(self.noise, self.unit)}"
-            )
+            differs.append(f"noise {measured.noise:.2g} {self.unit}, not {_range(self.noise, self.unit)}")
         if not differs:
             return ""
         return (
-            f"This scan was measured otherwise than the good ones: {'; '.join(differs)}. Scores can be too high or too "
-            "low everywhere. Measure it as the good parts were, or train with good scans like it."
+            f"Measured otherwise than the good scans: {'; '.join(differs)}. Scores can be too high or too low "
+            "everywhere. Measure it as these were, or train with good scans like it."
         )
 
 

@@ -142,4 +142,4 @@ def test_a_left_out_member_is_told_beside_the_verdict(trained, make_window):
     scores = Scores(np.zeros(len(scan), np.float32), 0.0, notes=("SCA could not judge this scan.",))
     judged = Judged(scan, scores, DefectFinder(scan, scores), "consensus", 0.1)
     trained.put_document(Document(trained.entry, scan, trained.model_path, judged))
-    assert "⚠ SCA could not judge this scan." in window.inspect_panel.notes.text()
+    assert "⚠ SCA could not judge this scan." in window.inspect_panel.warnings.text()

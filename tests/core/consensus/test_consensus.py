@@ -97,7 +97,7 @@ def test_a_scan_from_another_sensor_is_named_once(consensus, models, plate):
     scan = plate(96)
     noisy = dataclasses.replace(scan, points=scan.points + np.float32(1.0) * noise(scan))
     notes = workflow.score(consensus, noisy, Progress()).scores.notes
-    assert sum("measured otherwise than the good ones" in note for note in notes) == 1
+    assert sum("Measured otherwise than the good scans" in note for note in notes) == 1
 
 
 def noise(scan):

@@ -254,7 +254,7 @@ def test_scans_that_were_measured_otherwise_are_counted(root: Path) -> None:
     known = replace(model, card=replace(model.card, acquisition=usual.to_mapping()))
     found = evaluate(known, category)
     (note,) = (note for note in found.notes if "reservations" in note)
-    assert note.startswith("Judged with reservations: 1 scan of 8. Of good/9: This scan was measured otherwise")
+    assert note.startswith("Judged with reservations: 1 scan of 8. Of good/9: Measured otherwise")
     assert [part.key for part in found.parts if part.notes] == ["good/9"]
     assert part_record(found.parts[0])["notes"] == list(found.parts[0].notes)
     assert not any("reservations" in note for note in evaluate(model, category).notes)
