@@ -31,8 +31,9 @@ Array = NDArray[np.float32]
 _FIT = 0.5
 """Share of a scan that must lie on the reference."""
 _LEAST_POINTS = 30
-_COMPANY = 6
-"""Points of surface have this many within the smoothing radius, themselves counted; usual are pi radius^2, about 20."""
+_COMPANY, _OF_USUAL = 6, 0.8
+"""Points of surface have this many within the smoothing radius, themselves counted; usual are 7 of points strewn at
+random and 20 of points on a grid. In a scan of fewer points it is this share of what its points usually have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +225,8 @@ class DeviationPipeline(Pipeline):
 
 def _supported(disc: tuple[NDArray[np.int64], NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """(N,) False for stray points, which few others lie near to: they condemn no part. All, if all are strays."""
-    supported: NDArray[np.bool_] = disc[1].sum(axis=1) >= min(_COMPANY, disc[1].shape[1])
+    company = disc[1].sum(axis=1)
+    supported: NDArray[np.bool_] = company >= min(_COMPANY, _OF_USUAL * float(np.median(company)))
     return supported if supported.any() else ~supported
 
 

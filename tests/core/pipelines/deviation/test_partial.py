@@ -92,6 +92,16 @@ def test_a_stray_point_is_marked_but_condemns_no_part(model):
     assert scores.object == pytest.approx(model.score(good, Progress()).object, rel=0.05)
 
 
+@pytest.mark.parametrize("share", [4, 8])
+def test_a_sparser_scan_still_tells_good_from_bad(model, share):
+    objects = {}
+    for bump in (0.0, 2.0):
+        scan = block(100, bump=bump)
+        kept = np.random.default_rng(0).permutation(len(scan))[: len(scan) // share]
+        objects[bump] = model.score(Scan(scan.points[kept]), Progress()).object
+    assert objects[2.0] > 2 * objects[0.0]
+
+
 def test_a_scan_in_another_pose_than_the_good_ones_is_turned_back():
     model = fit([block(seed, count=2000) for seed in range(3)], pose="auto")
     assert not bool(model.state()["any_pose"])
