@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 
 _LEAST = 16
 """Fewer voxels than this are no part."""
-_COMMON = 0.05
+_COMMON = 0.1
 """Share of the surface that good scans may lack: voxels of outlying points are among it."""
 
 
