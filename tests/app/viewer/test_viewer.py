@@ -327,6 +327,17 @@ def test_hidden_defects_are_told_from_those_in_sight(viewer: Viewer, scan: Scan)
     assert viewer._notes.hidden_defects == {2}
 
 
+def test_of_very_many_defects_the_worst_and_the_chosen_one_have_boxes(viewer: Viewer, scan: Scan) -> None:
+    show(viewer, scan)
+    worst = [defect(i + 1, x=float(i % 10) - 5) for i in range(40)]
+    viewer.set_defects(worst)
+    few = viewer.screenshot()
+    viewer.set_defects([*worst, defect(41, x=8)])
+    assert viewer.screenshot() == few
+    viewer.outline(defect(41, x=8))
+    assert viewer.screenshot() != few
+
+
 def test_boxes_and_numbers_are_drawn_over_the_part(viewer: Viewer, scan: Scan) -> None:
     show(viewer, scan)
     bare = viewer.screenshot()
