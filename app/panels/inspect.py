@@ -266,7 +266,7 @@ def model_tip(entry: ModelEntry) -> str:
             weights=weights,
             path=entry.path,
         )
-        + _measured_tip(entry.card)
+        + _measured_tip(card)
         + _validation_tip(entry)
     )
 
