@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
-from benchmarks.stages import Timing, pipeline_stages, stage_main
+from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
 from core.backbones.down_up import groups
-from core.geometry import alignment
+from core.geometry.alignment import CommonPose
 from core.pipelines.dus_net import frame, pipeline, reconstruction, scoring
 from core.runtime import Runtime
 
-STEPS: tuple[tuple[ModuleType, str], ...] = (
+STEPS: tuple[Step, ...] = (
     (frame, "voxel_grid"),
-    (alignment, "register"),
+    (CommonPose, "find"),
     (groups, "make_patches"),
     (reconstruction, "recalled"),
     (reconstruction, "rebuilt"),
     (reconstruction, "following"),
-    (reconstruction, "reconstruct"),
     (scoring, "estimate_normals"),
     (scoring, "distances"),
     (scoring, "open_border"),

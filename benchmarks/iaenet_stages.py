@@ -1,15 +1,13 @@
 """Stage times of IAENet: ``python -m benchmarks.iaenet_stages [--points 100000 ...] [--runs 5] [--device auto]``.
 
 ``prepare``: background, units, thinning, pose, normals. ``encode``: patches and their codes. ``take``: pictures.
-``describe``: pictures, image features and FPFH. ``reconstruct``: search and pursuit of both experts. ``distances``: the
-signed distance field. ``smoothed``: the blur of X1. ``judged``: the fusion.
+``describe``: pictures, image features and FPFH. ``reconstruct``: search and pursuit of both experts. ``smoothed``: the
+blur of X1. ``judged``: the fusion.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from benchmarks.stages import Timing, pipeline_stages, stage_main
+from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
 from core.pipelines.iaenet.bank import Bank
 from core.pipelines.iaenet.expert_2d import Expert2D
 from core.pipelines.iaenet.expert_3d import Expert3D
@@ -18,17 +16,15 @@ from core.pipelines.iaenet.fusion import IafFusion
 from core.pipelines.iaenet.pictures import Photographer
 from core.runtime import Runtime
 
-STEPS: tuple[tuple[Any, str], ...] = (
+STEPS: tuple[Step, ...] = (
     (Frame, "prepare"),
     (Expert3D, "encode"),
     (Photographer, "take"),
     (Expert2D, "describe"),
     (Bank, "reconstruct"),
-    (Expert3D, "distances"),
     (Expert2D, "smoothed"),
     (IafFusion, "judged"),
 )
-SIZES = (20_000, 100_000)
 
 
 def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
@@ -37,7 +33,7 @@ def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
 
 
 def main() -> None:
-    stage_main(stages, __doc__, SIZES)
+    stage_main(stages, __doc__)
 
 
 if __name__ == "__main__":

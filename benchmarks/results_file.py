@@ -62,10 +62,9 @@ class Figures:
         return cls(path, described or kept["machine"], timings, kept["dates"])
 
     def put(self, part: str, timings: Sequence[Timing]) -> None:
-        """Take new figures; those of the same names and sizes are replaced, and what failed before at these sizes."""
-        new, sizes = {(t.name, t.points) for t in timings}, {t.points for t in timings}
-        gone = {(part, size) for size in sizes}
-        before = [t for t in self.timings.get(part, []) if (t.name, t.points) not in new | gone]
+        """Take a part's new figures; all that it had at these sizes is replaced, steps that are no more included."""
+        sizes = {t.points for t in timings}
+        before = [t for t in self.timings.get(part, []) if t.points not in sizes]
         self.timings[part] = [*before, *timings]
         self.dates[part] = date.today().isoformat()
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
-from benchmarks.stages import Timing, pipeline_stages, stage_main
-from core.geometry import alignment
+from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from core.geometry.alignment import CommonPose
 from core.pipelines.sca import frame, patch_features, pipeline
 from core.runtime import Runtime
 
-STEPS: tuple[tuple[ModuleType, str], ...] = (
+STEPS: tuple[Step, ...] = (
     (frame, "voxel_grid"),
-    (alignment, "register"),
+    (CommonPose, "find"),
+    (frame.Frame, "_filling"),
     (patch_features, "estimate_normals"),
     (patch_features, "make_patches"),
     (patch_features, "backbone_features"),
     (patch_features, "fpfh"),
     (patch_features, "spatial_context_aggregation"),
     (pipeline, "between_centers"),
-    (pipeline, "highest_of_patches"),
     (pipeline, "median_filter"),
 )
 

@@ -64,6 +64,8 @@ class Timing:
 
 Stages = Callable[[int, int, Runtime], list[Timing]]
 """points, runs, runtime to timings."""
+Step = tuple[ModuleType | type, str]
+"""A function by the module that calls it under that name, or a method by its class."""
 
 
 @dataclass
@@ -99,7 +101,7 @@ class Stopwatch:
 def pipeline_stages(
     pipeline: str,
     preset: str,
-    steps: Sequence[tuple[ModuleType | type, str]],
+    steps: Sequence[Step],
     points: int,
     runs: int,
     runtime: Runtime,
@@ -108,14 +110,13 @@ def pipeline_stages(
     scans: int = 4,
     train_points: int = 20_000,
 ) -> list[Timing]:
-    """Times of the steps of one inspection, and of the whole of it.
+    """Times of the steps of one inspection, and of the whole of it; a step that it does not take is an error.
 
     Parameters
     ----------
     pipeline, preset : str
-    steps : sequence of (module or class, name)
-        Functions by the module that calls them under that name, and methods by their class. A step that calls another
-        one shows the peak since.
+    steps : sequence of Step
+        A step that calls another one shows the peak since.
     points, runs : int
         Of the inspected scan; how often it is inspected.
     runtime : Runtime
@@ -135,11 +136,16 @@ def pipeline_stages(
 
 
 def stages_of(
-    work: Callable[[], object], steps: Sequence[tuple[ModuleType | type, str]], points: int, runs: int, runtime: Runtime
+    work: Callable[[], object], steps: Sequence[Step], points: int, runs: int, runtime: Runtime
 ) -> list[Timing]:
     """Times of named steps within ``work``, and of the whole of it.
 
     A step that is called several times counts with the sum of its times and the highest of its peaks.
+
+    Raises
+    ------
+    LookupError
+        If a step is not called: its row would be missing from the figures unseen.
     """
     taken: dict[str, list[float]] = {}
     for _ in range(runs):
@@ -148,6 +154,8 @@ def stages_of(
             total = seconds(work, runtime.device)
         for name, value in {**spent, WHOLE: total}.items():
             taken.setdefault(name, []).append(value)
+    if missed := {name for _, name in steps} - taken.keys():
+        raise LookupError(f"not called: {', '.join(sorted(missed))}")
     peaks: dict[str, float | None] = {}
     with _replaced(steps, partial(_weighed, peaks, runtime.device)):
         work()
@@ -208,9 +216,7 @@ def _finished(device: torch.device) -> None:
 
 
 @contextmanager
-def _replaced(
-    steps: Sequence[tuple[ModuleType | type, str]], by: Callable[[Callable[..., Any], str], Callable[..., Any]]
-) -> Iterator[None]:
+def _replaced(steps: Sequence[Step], by: Callable[[Callable[..., Any], str], Callable[..., Any]]) -> Iterator[None]:
     originals = [(module, name, getattr(module, name)) for module, name in steps]
     for module, name, original in originals:
         setattr(module, name, by(original, name))

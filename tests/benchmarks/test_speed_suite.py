@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from benchmarks import results_file
 from benchmarks.memory import Peak
 from benchmarks.results_file import Figures, tables_of
 from benchmarks.stages import WHOLE, Stopwatch, Timing, exponent, stages_of
+from benchmarks.suite import parts
+from core.pipelines.registry import general_ids
 from core.runtime import Runtime
 
 RUNTIME = Runtime(torch.device("cpu"))
@@ -54,6 +57,26 @@ def test_steps_are_timed_by_their_names_and_left_as_they_were() -> None:
     assert calls == [1, 2] * 4  # two timed runs, one for the step's memory, one for the whole's
 
 
+def test_a_step_that_is_not_taken_is_told() -> None:
+    module = ModuleType("steps")
+    module.gone = module.step = lambda: None  # type: ignore[attr-defined]
+    with pytest.raises(LookupError, match="not called: gone"):
+        stages_of(lambda: module.step(), [(module, "step"), (module, "gone")], 1000, 1, RUNTIME)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("part", [part for part in parts() if part.endswith("_stages")])
+def test_steps_of_pipelines_exist(part: str) -> None:
+    module = importlib.import_module(f"benchmarks.{part}")
+    steps = [step for name in ("STEPS", "CLOUD") for step in getattr(module, name, ())]
+    assert steps
+    assert all(callable(getattr(owner, name, None)) for owner, name in steps)
+
+
+def test_every_method_of_the_library_has_its_stages() -> None:
+    timed = {part.removesuffix("_stages") for part in parts() if part.endswith("_stages")}
+    assert timed == set(general_ids())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is Linux's")
 def test_the_peak_sees_what_is_let_go_again() -> None:
     with Peak(torch.device("cpu")) as peak:
@@ -68,12 +91,14 @@ def test_a_file_keeps_what_was_not_run_again(tmp_path: Path, monkeypatch: pytest
     described = {"processor": "Xeon 8481C", "cores": 2, "device": "cpu"}
     figures = Figures.read(described)
     figures.put("geometry", [Timing("a", 1000, 1.0), Timing("b", 1000, 2.0)])
+    figures.put("sca_stages", [Timing("a", 1000, 3.0)])
     figures.put("geometry", [Timing("geometry", 5000, note="failed with status 1")])
     figures.write()
     again = Figures.read(described)
     again.put("geometry", [Timing("a", 1000, 0.5), Timing("a", 5000, 5.0)])
     kept = {(t.name, t.points): t.median_s for t in again.timings["geometry"]}
-    assert kept == {("b", 1000): 2.0, ("a", 1000): 0.5, ("a", 5000): 5.0}
+    assert kept == {("a", 1000): 0.5, ("a", 5000): 5.0}  # b is a step no more, 5000 failed before
+    assert again.timings["sca_stages"] == [Timing("a", 1000, 3.0)]
     assert figures.path.name == "xeon-8481c-2-cores-cpu.json"
 
 
