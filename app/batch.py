@@ -9,6 +9,7 @@ from app.console import Console
 from core import workflow
 from core.datasets.category import scan_paths
 from core.errors import NominalError, ScanError
+from core.files import check_writable
 from core.formats.reader import read_scan
 from core.inspection.verdict import Verdict
 from core.reporting.export import export
@@ -44,11 +45,15 @@ def inspect_paths(
     ------
     ScanError
         If there is no scan at all.
+    OutputError
+        If nothing can be written under ``out``.
     Cancelled
     """
     found = [(path, key) for given in paths for path, key in scan_paths(given)]
     if not found:
         raise ScanError(f"There is no scan in {', '.join(map(str, paths))}", "Name a scan or a folder of scans")
+    if out is not None:
+        check_writable(out / "report")
     failures: list[tuple[Path, NominalError]] = []
     verdicts: list[Verdict] = []
     with console.progress("Inspecting") as progress:

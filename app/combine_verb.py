@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.combine_work import weighing_said
 from app.console import Console
+from core.files import check_writable
 
 if TYPE_CHECKING:
     from core.runtime import Runtime
@@ -91,6 +92,7 @@ def _combine(options: argparse.Namespace, console: Console) -> int:
     from core.evaluation.validation import validated_alike
     from core.runtime import Runtime
 
+    check_writable(options.out)
     runtime = Runtime.choose(options.device, seed=options.seed)
     models = [workflow.load(path, runtime) for path in options.model]
     if options.category is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.console import Console
 from core.errors import ConfigError, NominalError
+from core.files import check_writable
 
 if TYPE_CHECKING:  # imported when the verb runs: `--help` must not wait for torch
     from core.datasets.category import Category
@@ -82,6 +83,7 @@ def _train(options: argparse.Namespace, console: Console) -> int:
             )
     choices = _choices(options)
     several = len(choices) > 1
+    check_writable(options.out / "model" if several else options.out)
     runtime = Runtime.choose(options.device, seed=options.seed)
     category = recognise(options.category, unit=options.unit)
     titles = ", ".join(pipeline_class(choice.pipeline).title for choice in choices)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from app.console import Console
 from core.errors import ConfigError
+from core.files import check_writable
 from core.progress import Progress
 
 if TYPE_CHECKING:  # imported when it runs: `--help` must not wait for torch
@@ -31,6 +32,8 @@ def probe_weights(options: argparse.Namespace, console: Console) -> int:
 
     if options.out is not None and options.out.suffix not in (".json", ".md"):
         raise ConfigError(f"--out {options.out} is not understood", "Give a file that ends in .json or .md")
+    if options.out is not None:
+        check_writable(options.out)
     runtime = Runtime.choose(options.device, seed=options.seed)
     rows: list[FeatureRow] = []
     with console.progress("Probing") as progress:

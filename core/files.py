@@ -11,6 +11,24 @@ from pathlib import Path
 from core.errors import OutputError
 
 
+def check_writable(path: Path) -> None:
+    """Make sure that the file ``path`` could be written, before work is done for it. Leaves nothing behind.
+
+    Raises
+    ------
+    OutputError
+        If the nearest folder that is there cannot be written to, or if ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} could not be written: it is a folder", "Name a file, in it or elsewhere")
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path.parent)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success sync it and rename it to ``path``, on failure delete it.
@@ -34,10 +52,14 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(
-            f"{path} could not be written ({error.strerror or error})",
-            "Choose a folder that you may write to and that has room",
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _not_written(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} could not be written ({error.strerror or error})",
+        "Choose a folder that you may write to and that has room",
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -26,8 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.backbones.checkpoints import save_weights
-from core.errors import ConfigError, OutputError, WeightsError
-from core.files import written_whole
+from core.errors import ConfigError, WeightsError
+from core.files import check_writable, written_whole
 from core.progress import Cancelled, Progress
 from core.runtime import Runtime
 
@@ -161,7 +160,7 @@ def run_pretraining(
     Cancelled
         ``out`` is then not written; the state is.
     """
-    _check_before_hours_are_spent(out)
+    check_writable(out)
     run = Run(task, settings, runtime)
     if resume is not None:
         run.load(resume)
@@ -180,12 +179,6 @@ def run_pretraining(
     save_weights(out, task.weights(), card)
     state_path.unlink(missing_ok=True)
     return card
-
-
-def _check_before_hours_are_spent(out: Path) -> None:
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(f"{out} could not be written: {folder} is closed to you", "Choose a folder of yours")
 
 
 class Run:

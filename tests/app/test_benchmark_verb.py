@@ -257,8 +257,11 @@ def test_robustness_falls_into_a_table_of_its_own(trainings: Counted, parts: Pat
     assert "Robustness" in (tmp_path / "benchmark.md").read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_done_is_said(stub: ModuleType, parts: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_said(
+    stub: ModuleType, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert benchmark(parts, tmp_path, "--seeds", "0") == ERROR
     assert benchmark(parts, tmp_path, "--pipelines", "nothing") == ERROR
+    assert "consensus" in capsys.readouterr().err  # among what can be chosen
     assert benchmark(parts, tmp_path, "--pipelines", "stub,consensus") == ERROR
     assert benchmark(tmp_path / "nowhere", tmp_path) == ERROR

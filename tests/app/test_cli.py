@@ -156,6 +156,34 @@ def test_mistakes_are_answered_in_words(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "inside"),
+    [
+        ("train --category {folder} --pipeline deviation", "m.nominal"),
+        ("train --category {folder} --pipeline deviation", ""),
+        ("train --category {folder} --pipeline deviation,btf", "models"),
+        ("combine --model {model} --model {model}", "c.nominal"),
+        ("inspect --model {model} {folder}", "reports"),
+        ("evaluate --model {model} --category {folder}", "reports"),
+        ("benchmark --category {folder} --pipelines deviation", "runs"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_the_work(
+    verb: str, inside: str, model: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file is in the way of the folder, or a folder of the file; no step of the work is told."""
+    if inside:
+        (tmp_path / "taken").write_text("")
+    else:
+        (tmp_path / "taken").mkdir()
+    arguments = verb.format(folder=folder, model=model).split()
+    assert main([*arguments, "--out", str(tmp_path / "taken" / inside)]) == ERROR
+    said = capsys.readouterr()
+    assert "could not be written" in said.err
+    assert "%" not in said.err
+    assert [path.name for path in tmp_path.rglob("*")] == ["taken"]
+
+
 def test_a_model_in_another_unit_is_not_used_silently(model: Path, folder: Path, tmp_path: Path) -> None:
     from core import workflow
     from core.errors import ScanError

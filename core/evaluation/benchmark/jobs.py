@@ -137,14 +137,15 @@ def chosen_pipelines(text: str) -> tuple[str, ...]:
     ConfigError
         If one is not there.
     """
+    known = (*pipeline_ids(), CONSENSUS)
     names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if names == (ALL,):
         return (*general_ids(), CONSENSUS)
     if not names:
-        raise ConfigError("--pipelines names none", f"Give {ALL}, or ids with commas: {', '.join(pipeline_ids())}")
+        raise ConfigError("--pipelines names none", f"Give {ALL}, or ids with commas: {', '.join(known)}")
     for name in names:
-        if name != CONSENSUS:
-            pipeline_class(name)
+        if name not in known:
+            raise ConfigError(f"There is no pipeline {name!r}", f"Choose one of {', '.join(known)}")
     return names
 
 

@@ -109,7 +109,7 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
 
 def test_what_cannot_end_well_is_said_before_it_starts(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="closed to you"):
+    with pytest.raises(OutputError, match="could not be written"):
         pretrain(tmp_path / "file" / "w.safetensors", steps=1, batch=2, runtime=CPU)
     with pytest.raises(ConfigError, match=r"absent\.npz"):
         pretrain(tmp_path / "w.safetensors", steps=1, batch=2, runtime=CPU, mix=tmp_path / "absent.npz")
