@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import work
+from core.files import check_writable
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _trained(
     from core.pipelines.registry import pipeline_class
 
     first = requests[0]
+    check_writable(library.model_path(first.category.name, first.pipeline))
 
     def choice(request: work.TrainRequest) -> Choice:
         cls = pipeline_class(request.pipeline)

@@ -236,29 +236,6 @@ def note(
     return None
 
 
-def train(request: TrainRequest, library: Library, device: str, progress: Progress) -> Trained:
-    """Train and calibrate, and only then write the model to the library: cancelling leaves nothing behind."""
-    from core import workflow
-    from core.pipelines.registry import pipeline_class
-
-    cls = pipeline_class(request.pipeline)
-    model = workflow.train(
-        request.category,
-        request.pipeline,
-        cls.Config.preset(request.preset, **request.changes),
-        runtime=runtime(device),
-        preset="custom" if request.changes else request.preset,
-        name=request.name or None,
-        part_budget=request.part_budget,
-        point_budget=request.point_budget,
-        progress=progress,
-    )
-    progress.check()
-    path = library.model_path(request.category.name, f"{request.pipeline} {model.card.preset}")
-    workflow.save(model, path)
-    return Trained(path, model)
-
-
 def demo(library: Library, device: str, progress: Progress) -> tuple[Category, Path]:
     """The demo category and a model for it, made where missing."""
     from core.demo import ensure_demo

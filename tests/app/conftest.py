@@ -160,11 +160,11 @@ def idle(qtbot: QtBot) -> Callable[[Any], None]:
 @pytest.fixture
 def trained(session: Any, parts: Path, idle: Callable[[Any], None]) -> Any:
     """A session with the plates open, a stub model trained and chosen, and a bumped plate shown."""
-    from app import work
+    from app import several_work, work
     from core.progress import Progress
 
     category = work.recognise(parts, "mm", None)
-    made = work.train(work.TrainRequest(category, "stub", "fast"), session.library, "cpu", Progress())
+    made = several_work.train(work.TrainRequest(category, "stub", "fast"), session.library, "cpu", False, Progress())
     session.add_category(category)
     session.choose_model(made.path)
     idle(session)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from app import work
+from app import several_work, work
 from app.dialogs.combine import CombineDialog
 from app.kept import Document
 from core.inspection.defects import DefectFinder
@@ -19,7 +19,7 @@ from core.workflow import Judged
 
 def train(session, gain: float):
     request = work.TrainRequest(session.category, "stub", "fast", {"gain": gain}, name=f"plate gain {gain:g}")
-    made = work.train(request, session.library, "cpu", Progress())
+    made = several_work.train(request, session.library, "cpu", False, Progress())
     session.catalog.refresh()
     return made
 

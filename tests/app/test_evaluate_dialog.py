@@ -16,7 +16,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from app import evaluation_work, work
+from app import evaluation_work, several_work, work
 from app.dialogs.evaluate import EvaluateDialog
 from app.dialogs.evaluate_report import REPORT
 from app.dialogs.question import Question
@@ -95,8 +95,8 @@ def _nameless(widget: QWidget, dialog: Any) -> bool:
 
 def test_the_librarys_menu_of_a_model_leads_here(window: Any, idle: Idle, parts: Path) -> None:
     session, library = window.session, window.library
-    other = work.train(
-        work.TrainRequest(session.category, "stub", "paper", name="Other"), session.library, "cpu", Progress()
+    other = several_work.train(
+        work.TrainRequest(session.category, "stub", "paper", name="Other"), session.library, "cpu", False, Progress()
     )
     session.catalog.refresh()
     item = next(i for i in library._items() if i.data(library_kind()) == MODEL and i.text().startswith("Other"))

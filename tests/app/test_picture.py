@@ -52,11 +52,11 @@ def organised_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def organised(session: Any, organised_parts: Path, idle: Callable[[Any], None]) -> Any:
     """A session with the sheets open, a stub model trained and chosen, and the bumped sheet shown and judged."""
-    from app import work
+    from app import several_work, work
     from core.progress import Progress
 
     category = work.recognise(organised_parts, "mm", None)
-    made = work.train(work.TrainRequest(category, "stub", "fast"), session.library, "cpu", Progress())
+    made = several_work.train(work.TrainRequest(category, "stub", "fast"), session.library, "cpu", False, Progress())
     session.add_category(category)
     session.choose_model(made.path)
     idle(session)

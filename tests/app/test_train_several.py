@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import work
+from app import several_work, work
 from app.cli import main
 from app.dialogs.train import TrainDialog
 from app.model_comparison import best_models
-from core.errors import ScanError
+from core.errors import OutputError, ScanError
 from core.pipelines import registry
+from core.progress import CallbackProgress
+from core.store.library import Library
 from core.store.model_file import read_card
 
 Idle = Callable[[Any], None]
@@ -130,6 +132,16 @@ def test_alone_a_model_is_measured_too_unless_not_wanted(dialog: Any, idle: Idle
 
 
 # -- the command line
+
+
+def test_a_library_that_is_closed_is_told_before_the_training(stub: ModuleType, parts: Path, tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    (tmp_path / "models").write_text("in the way")
+    request = work.TrainRequest(work.recognise(parts, "mm", None), "stub", "fast")
+    told: list[str] = []
+    with pytest.raises(OutputError, match="could not be written"):
+        several_work.train(request, library, "cpu", False, CallbackProgress(lambda share, what: told.append(what)))
+    assert told == []
 
 
 def test_the_verb_writes_a_file_for_each_and_tells_what_failed(

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 from torch import Tensor
 
-from app import work
+from app import several_work, work
 from app.dialogs.error import ErrorDialog
 from app.dialogs.train import TrainDialog
 from app.dialogs.weights import WeightsDialog
@@ -290,7 +290,7 @@ def test_a_set_that_a_model_needs_is_missed_when_it_is_gone(
     chosen = dialog.table.current
     monkeypatch.setattr(stub.StubPipeline, "weights", property(lambda _: {chosen.name: chosen.sha256}))
     request = work.TrainRequest(session.category, "stub", "fast", name="needy")
-    made = work.train(request, session.library, "cpu", Progress())
+    made = several_work.train(request, session.library, "cpu", False, Progress())
     session.catalog.refresh()
 
     qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)

@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
-from app import work
+from app import several_work, work
 from app.application import make_window, start
 from app.failures import Failures
 from app.session import Session
@@ -34,7 +34,9 @@ def demo(stub: ModuleType, parts: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def make(library: Library, device: str, progress: Progress) -> tuple[Category, Path]:
         category = work.recognise(parts, "mm", None)
         library.add_category(parts, "mm", category.name)
-        return category, work.train(work.TrainRequest(category, "stub", "fast"), library, device, progress).path
+        return category, several_work.train(
+            work.TrainRequest(category, "stub", "fast"), library, device, False, progress
+        ).path
 
     monkeypatch.setattr(work, "demo", make)
 
