@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -49,8 +50,10 @@ class KeptScores:
         return (scores, seconds) if len(scores.points) == points else None
 
     def forget(self) -> None:
-        """Delete them."""
+        """Delete them, and the folder of all such files with the last of them."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):
+            self._folder.parent.rmdir()
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
