@@ -198,7 +198,8 @@ def train(
         scores += cross_fitted(pipeline, good, folds, progress.part(fitted_at + 0.02, 0.95, "Calibrating"))
         method = f"cross-fitted, {folds} folds" + (f", and {len(held_out)} validation scans" if held_out else "")
     marked = by_mode(pipeline, labelled, progress.part(0.95, 0.98, "Scoring labelled scans"))
-    scored = [*held_out, *good] if cross_fit else held_out
+    named = [scan.replaced(name=f"{scan.name} (validation)") for scan in held_out]  # splits number their scans alike
+    scored = [*named, *good] if cross_fit else held_out
 
     def calibrated(mode: str) -> Calibration:
         known = [(both[mode], s.labels) for both, s in zip(marked, labelled, strict=True) if mode in both]

@@ -316,3 +316,12 @@ def test_a_fault_of_the_program_is_told_too(root: Path, monkeypatch: pytest.Monk
     )
     assert unmeasured[0].error is None
     assert unmeasured[0].validation is None
+
+
+def test_the_good_part_that_sets_the_threshold_is_named_with_its_split(root: Path) -> None:
+    """Splits number their scans alike."""
+    write(root, "validation/good", 2)
+    np.savez(root / "validation" / "good" / "1.npz", points=plate(77, 3.0))
+    doubt = model(recognise(root)).calibration.outstanding
+    assert doubt is not None
+    assert doubt.name == "good/1 (validation)"
