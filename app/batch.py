@@ -9,7 +9,7 @@ from app.console import Console
 from core import workflow
 from core.datasets.category import scan_paths
 from core.errors import NominalError, ScanError
-from core.files import check_writable
+from core.files import check_writable_folder
 from core.formats.reader import read_scan
 from core.inspection.verdict import Verdict
 from core.reporting.export import export
@@ -53,7 +53,7 @@ def inspect_paths(
     if not found:
         raise ScanError(f"There is no scan in {', '.join(map(str, paths))}", "Name a scan or a folder of scans")
     if out is not None:
-        check_writable(out / "report")
+        check_writable_folder(out)
     failures: list[tuple[Path, NominalError]] = []
     verdicts: list[Verdict] = []
     with console.progress("Inspecting") as progress:

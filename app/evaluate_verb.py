@@ -9,7 +9,7 @@ from typing import Any
 
 from app.combine_verb import add_model_option, chosen_model
 from app.console import Console
-from core.files import check_writable
+from core.files import check_writable_folder
 
 DONE = 0
 
@@ -56,7 +56,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     from core.runtime import Runtime
 
     if options.out is not None:
-        check_writable(options.out / "evaluation.json")
+        check_writable_folder(options.out)
     model = chosen_model(options.model, Runtime.choose(options.device, seed=options.seed), console)
     category = recognise(options.category, unit=options.unit or model.card.unit)
     for warning in category.warnings:

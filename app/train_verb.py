@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.console import Console
 from core.errors import ConfigError, NominalError
-from core.files import check_writable
+from core.files import check_writable, check_writable_folder
 
 if TYPE_CHECKING:  # imported when the verb runs: `--help` must not wait for torch
     from core.datasets.category import Category
@@ -83,7 +83,7 @@ def _train(options: argparse.Namespace, console: Console) -> int:
             )
     choices = _choices(options)
     several = len(choices) > 1
-    check_writable(options.out / "model" if several else options.out)
+    (check_writable_folder if several else check_writable)(options.out)
     runtime = Runtime.choose(options.device, seed=options.seed)
     category = recognise(options.category, unit=options.unit)
     titles = ", ".join(pipeline_class(choice.pipeline).title for choice in choices)

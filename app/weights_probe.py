@@ -30,9 +30,9 @@ def probe_weights(options: argparse.Namespace, console: Console) -> int:
     from core.evaluation.probe_table import mean_table
     from core.runtime import Runtime
 
-    if options.out is not None and options.out.suffix not in (".json", ".md"):
-        raise ConfigError(f"--out {options.out} is not understood", "Give a file that ends in .json or .md")
     if options.out is not None:
+        if options.out.suffix not in (".json", ".md"):
+            raise ConfigError(f"--out {options.out} is not understood", "Give a file that ends in .json or .md")
         check_writable(options.out)
     runtime = Runtime.choose(options.device, seed=options.seed)
     rows: list[FeatureRow] = []

@@ -6,13 +6,14 @@ memory. ``smoothed`` and ``to_points``: back to the points.
 
 from __future__ import annotations
 
-from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from functools import partial
+
+from benchmarks.stages import Step, pipeline_stages, stage_main
 from core.geometry.thinned_parts import ThinnedPart
 from core.pipelines.btf import pipeline
 from core.pipelines.btf.describing import Describer
 from core.pipelines.btf.parts import Frame
 from core.pipelines.btf.recollection import Recollection
-from core.runtime import Runtime
 
 STEPS: tuple[Step, ...] = (
     (Frame, "part"),
@@ -22,15 +23,8 @@ STEPS: tuple[Step, ...] = (
     (ThinnedPart, "to_points"),
 )
 
-
-def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``."""
-    return pipeline_stages("btf", "fast", STEPS, points, runs, runtime)
-
-
-def main() -> None:
-    stage_main(stages, __doc__)
-
+stages = partial(pipeline_stages, "btf", "fast", STEPS)
+"""The steps of an inspection."""
 
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

@@ -31,9 +31,5 @@ def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
     return photographed + [replace(timing, name=f"cloud: {timing.name}") for timing in cloud]
 
 
-def main() -> None:
-    stage_main(stages, __doc__)
-
-
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

@@ -6,12 +6,13 @@ heights, of what lies beside, and of scores, with the discs that it is done over
 
 from __future__ import annotations
 
-from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from functools import partial
+
+from benchmarks.stages import Step, pipeline_stages, stage_main
 from core.geometry.discs import Smoothing
 from core.geometry.surface_distance import CloudSurface
 from core.pipelines.deviation import pipeline
 from core.pipelines.deviation.nominal import Nominal
-from core.runtime import Runtime
 
 STEPS: tuple[Step, ...] = (
     (pipeline, "_part"),
@@ -22,15 +23,8 @@ STEPS: tuple[Step, ...] = (
     (pipeline, "smoothed"),
 )
 
-
-def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``."""
-    return pipeline_stages("deviation", "fast", STEPS, points, runs, runtime)
-
-
-def main() -> None:
-    stage_main(stages, __doc__)
-
+stages = partial(pipeline_stages, "deviation", "fast", STEPS)
+"""The steps of an inspection."""
 
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

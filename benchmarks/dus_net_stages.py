@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from functools import partial
+
+from benchmarks.stages import Step, pipeline_stages, stage_main
 from core.backbones.down_up import groups
 from core.geometry.alignment import CommonPose
 from core.pipelines.dus_net import frame, pipeline, reconstruction, scoring
-from core.runtime import Runtime
 
 STEPS: tuple[Step, ...] = (
     (frame, "voxel_grid"),
@@ -22,15 +23,8 @@ STEPS: tuple[Step, ...] = (
     (pipeline, "smoothed"),
 )
 
-
-def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``."""
-    return pipeline_stages("dus_net", "fast", STEPS, points, runs, runtime)
-
-
-def main() -> None:
-    stage_main(stages, __doc__)
-
+stages = partial(pipeline_stages, "dus_net", "fast", STEPS)
+"""The steps of an inspection."""
 
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

@@ -7,14 +7,15 @@ blur of X1. ``judged``: the fusion.
 
 from __future__ import annotations
 
-from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from functools import partial
+
+from benchmarks.stages import Step, pipeline_stages, stage_main
 from core.pipelines.iaenet.bank import Bank
 from core.pipelines.iaenet.expert_2d import Expert2D
 from core.pipelines.iaenet.expert_3d import Expert3D
 from core.pipelines.iaenet.frame import Frame
 from core.pipelines.iaenet.fusion import IafFusion
 from core.pipelines.iaenet.pictures import Photographer
-from core.runtime import Runtime
 
 STEPS: tuple[Step, ...] = (
     (Frame, "prepare"),
@@ -26,15 +27,8 @@ STEPS: tuple[Step, ...] = (
     (IafFusion, "judged"),
 )
 
-
-def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``."""
-    return pipeline_stages("iaenet", "fast", STEPS, points, runs, runtime)
-
-
-def main() -> None:
-    stage_main(stages, __doc__)
-
+stages = partial(pipeline_stages, "iaenet", "fast", STEPS)
+"""The steps of an inspection."""
 
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

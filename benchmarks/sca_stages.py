@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.stages import Step, Timing, pipeline_stages, stage_main
+from functools import partial
+
+from benchmarks.stages import Step, pipeline_stages, stage_main
 from core.geometry.alignment import CommonPose
 from core.pipelines.sca import frame, patch_features, pipeline
-from core.runtime import Runtime
 
 STEPS: tuple[Step, ...] = (
     (frame, "voxel_grid"),
@@ -20,15 +21,8 @@ STEPS: tuple[Step, ...] = (
     (pipeline, "median_filter"),
 )
 
-
-def stages(points: int, runs: int, runtime: Runtime) -> list[Timing]:
-    """The steps of an inspection with the preset ``fast``."""
-    return pipeline_stages("sca", "fast", STEPS, points, runs, runtime)
-
-
-def main() -> None:
-    stage_main(stages, __doc__)
-
+stages = partial(pipeline_stages, "sca", "fast", STEPS)
+"""The steps of an inspection."""
 
 if __name__ == "__main__":
-    main()
+    stage_main(stages, __doc__)

@@ -17,16 +17,28 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OutputError
-        If the nearest folder that is there cannot be written to, or if ``path`` is a folder.
+        If its folder cannot be written to, or if ``path`` is a folder itself.
     """
     if path.is_dir():
         raise OutputError(f"{path} could not be written: it is a folder", "Name a file, in it or elsewhere")
-    folder = next((parent for parent in path.absolute().parents if parent.exists()), path.parent)
+    check_writable_folder(path.parent)
+
+
+def check_writable_folder(folder: Path) -> None:
+    """Make sure that files could be written to ``folder``, which need not be there yet. Leaves nothing behind.
+
+    Raises
+    ------
+    OutputError
+        If it, or the nearest folder above it that is there, cannot be written to.
+    """
+    whole = folder.absolute()
+    nearest = next((level for level in (whole, *whole.parents) if level.exists()), whole)
     try:
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise _not_written(folder, error) from error
 
 
 @contextmanager

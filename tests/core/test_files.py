@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import OutputError
-from core.files import check_writable, written_whole
+from core.files import check_writable, check_writable_folder, written_whole
 
 
 def test_success_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -48,5 +48,9 @@ def test_where_a_file_may_be_written_is_told_beforehand(tmp_path: Path) -> None:
     for closed in (tmp_path / "file" / "x.txt", tmp_path / "file" / "deeper" / "x.txt"):
         with pytest.raises(OutputError, match="could not be written"):
             check_writable(closed)
+        with pytest.raises(OutputError, match="could not be written"):
+            check_writable_folder(closed)
     with pytest.raises(OutputError, match="it is a folder"):
         check_writable(tmp_path)
+    check_writable_folder(tmp_path)
+    check_writable_folder(tmp_path / "new" / "deeper")

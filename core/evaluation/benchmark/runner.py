@@ -15,7 +15,7 @@ from core.evaluation.benchmark.jobs import Job
 from core.evaluation.benchmark.plan import Plan
 from core.evaluation.benchmark.runs import Run, read_run
 from core.evaluation.benchmark.work import Work
-from core.files import check_writable
+from core.files import check_writable_folder
 from core.progress import Progress
 from core.runtime import Runtime
 
@@ -50,8 +50,7 @@ def run_jobs(
         What was done until then is kept.
     """
     progress = progress or Progress()
-    for job in jobs[:1]:
-        check_writable(plan.run_file(job))
+    check_writable_folder(plan.folder)
     known = {job.name: None if plan.fresh else _done(job, plan) for job in jobs}
     _need_members(jobs, known, plan)
     runs: list[Run] = []
