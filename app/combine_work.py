@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from app import work
 from app.work import Trained
 from core.errors import NominalError
-from core.files import check_writable
 from core.progress import Progress
 from core.store.library import Library, LibraryCategory, ModelEntry
 
@@ -60,11 +59,11 @@ def combine(
     from core.consensus.pipeline import ConsensusConfig
     from core.evaluation.validation import validated_alike
 
+    library.check_writable()
     models = [
         workflow.load(path, work.runtime(device))
         for path in progress.part(0.0, 0.1, "Loading the models").over(paths, "{i} of {n}")
     ]
-    check_writable(library.model_path(models[0].card.category, CONSENSUS))
     if measured_on is not None:
         category = work.recognise(measured_on.folder, measured_on.unit, measured_on.name)
         measuring = progress.part(0.1, 0.95)

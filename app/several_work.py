@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import work
-from core.files import check_writable
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def _trained(
     from core.pipelines.registry import pipeline_class
 
     first = requests[0]
-    check_writable(library.model_path(first.category.name, first.pipeline))
+    library.check_writable()
 
     def choice(request: work.TrainRequest) -> Choice:
         cls = pipeline_class(request.pipeline)

@@ -1,7 +1,7 @@
 """What every part of the speed suite gives and is made with.
 
-A module of the suite offers ``stages(points, runs, runtime) -> list[Timing]``, prints its own figures when it is run, and
-is named in ``benchmarks.suite``. ``Stopwatch`` times one operation; ``pipeline_stages`` times the steps within a
+A module of the suite offers ``stages(points, runs, runtime) -> list[Timing]``, prints its own figures when it is run,
+and is named in ``benchmarks.suite``. ``Stopwatch`` times one operation; ``pipeline_stages`` times the steps within a
 pipeline's inspection by their names, so that a pipeline's module is a table of them.
 """
 

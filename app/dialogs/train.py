@@ -41,7 +41,7 @@ from app.session import Session
 from app.theme import Theme
 from app.work import FeatureRequest, Method, Trained, TrainRequest
 from core.datasets.category import Category
-from core.errors import NominalError
+from core.errors import CategoryError, ScanError
 
 if TYPE_CHECKING:
     from core.several import Outcome
@@ -408,7 +408,7 @@ class TrainDialog(QDialog):
         self._job = None
         self.pages.setCurrentIndex(0)
         self.show()
-        if isinstance(error, NominalError):
+        if isinstance(error, CategoryError | ScanError):
             self.form.found.setText(str(error))
             rerole(self.form.found, "problem")
         raise error

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import CategoryError, ModelError, NominalError, OutputError
-from core.files import written_whole
+from core.files import check_writable_folder, written_whole
 from core.folders import data_folder
 from core.store.model_file import SUFFIX, ModelCard, read_card
 
@@ -89,6 +89,22 @@ class Library:
         if category is not None:
             entries = [e for e in entries if e.card is not None and e.card.category == category]
         return tuple(sorted(entries, key=lambda e: (e.card.created if e.card else "", e.path.name), reverse=True))
+
+    def check_writable(self) -> None:
+        """Make sure that a model could be kept, before one is made.
+
+        Raises
+        ------
+        OutputError
+        """
+        try:
+            check_writable_folder(self._models)
+        except OutputError as error:
+            raise OutputError(
+                error.problem,
+                f"Nominal keeps models there: make room or open {self.root} for writing, or name another folder in the "
+                "environment variable NOMINAL_DATA",
+            ) from error
 
     def model_path(self, category: str, name: str) -> Path:
         """A path for a new model that no file has yet."""
